@@ -1,0 +1,1 @@
+"""Flask's vocabulary on an async core."""

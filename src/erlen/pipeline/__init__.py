@@ -1,0 +1,1 @@
+"""Floor 6: declarations become a frozen plan, and the plan serves."""
