@@ -124,6 +124,20 @@ class WebSocketDisconnect(ErlenError):
         self.reason = reason
 
 
+class WebSocketMessageError(ErlenError, ValueError):
+    """A message of the peer is not what the view asked for; the view may catch it and go on.
+
+    Attributes:
+        code: Close code when nobody catches it: 1003 for the wrong kind of frame, 1007 for data
+            that does not parse (RFC 6455 section 7.4.1).
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        """*message* names the rule, never the data."""
+        super().__init__(message)
+        self.code = code
+
+
 class WebSocketStateError(ErlenError, RuntimeError):
     """A WebSocket call that its state does not allow; nothing was sent."""
 

@@ -30,3 +30,66 @@ class JSONProvider(Protocol):
     def encode(self, value: object, /) -> bytes:
         """Return *value* as the UTF-8 bytes of a response body."""
         ...
+
+
+class Exchange(Protocol):
+    """What a response needs of the exchange that it answers."""
+
+    @property
+    def scope(self) -> Scope:
+        """The ASGI scope."""
+        ...
+
+    @property
+    def send(self) -> Send:
+        """Send one ASGI message to the server."""
+        ...
+
+    async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
+        """Call *function* in the exchange's one worker thread and return what it returns."""
+        ...
+
+    async def wait_disconnected(self) -> None:
+        """Return when the client has left."""
+        ...
+
+
+class Application(Protocol):
+    """What lower floors use of the application."""
+
+    @property
+    def name(self) -> str:
+        """Name of the application."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """The configuration, a mapping."""
+        ...
+
+    @property
+    def response_class(self) -> Any:
+        """The seat: class of the responses made of view values."""
+        ...
+
+    @property
+    def json(self) -> Any:
+        """The seat: the JSON provider."""
+        ...
+
+    @property
+    def threads(self) -> Any:
+        """Where ``def`` functions run."""
+        ...
+
+    def bind_url_map(self, exchange: Any) -> Any:
+        """Return the URL builder for a request, a WebSocket, or ``None``."""
+        ...
+
+    def log_exception(self, error: BaseException) -> None:
+        """Log an error that nothing handled, once, with its traceback."""
+        ...
+
+    def make_response(self, value: Any) -> Any:
+        """Return the response that a view's return value stands for."""
+        ...

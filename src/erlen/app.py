@@ -1,0 +1,490 @@
+"""Floor 7: the application: its front doors. Nothing is done here; everything is declared."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, ClassVar, TypeVar, cast
+
+from erlen.blueprint import Blueprint
+from erlen.config import DEFAULTS, Config, ConfigAttribute, get_debug_flag
+from erlen.config import check as check_config
+from erlen.context import current
+from erlen.exceptions import SetupError
+from erlen.exchange.connection import Connection
+from erlen.exchange.request import Request
+from erlen.exchange.response import Response
+from erlen.json import DefaultJSONProvider
+from erlen.links import build_url
+from erlen.location import (
+    find_name,
+    find_root_path,
+    resolve_folder,
+    resolve_instance_path,
+)
+from erlen.pipeline.coerce import Coercion
+from erlen.pipeline.dispatch import call_before, serve
+from erlen.pipeline.lifespan import LifespanDeclarations, State, serve_lifespan
+from erlen.pipeline.manual import ManualContext
+from erlen.pipeline.plan import Plan
+from erlen.pipeline.registry import (
+    Declarations,
+    Registry,
+    declaration_site,
+    endpoint_of,
+    rule_methods,
+)
+from erlen.protocols import ASGIApp, JSONProvider, Receive, Scope, Send
+from erlen.proxies import Proxy
+from erlen.routing.adapter import MapAdapter
+from erlen.routing.map import Map
+from erlen.routing.rule import Rule
+from erlen.threads import Threads
+from erlen.wire.urls import printable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Door(functools.partial[Any]):
+    """``app(scope, receive, send)``; called the WSGI way it says so.
+
+    A subclass of ``partial`` around a coroutine function, because servers ask
+    ``inspect.iscoroutinefunction(app.__call__)`` to tell ASGI 3 from ASGI 2.
+    """
+
+    def __call__(self, /, scope: Any, receive: Any = None, send: Any = None) -> Any:
+        if send is None:
+            raise TypeError(
+                "The application was called with two arguments, as a WSGI server calls. erlen is an "
+                "ASGI application: serve it with 'erlen --app module:app run' or 'uvicorn module:app'."
+            )
+        return self.keywords["app"].asgi_app(scope, receive, send)
+
+
+async def _is_asgi_3(app: "Erlen", scope: Scope, receive: Receive, send: Send) -> None:
+    """Stand for the application where a server asks what kind it is; never called."""
+
+
+class Erlen(Registry):
+    """The application.
+
+    Attributes:
+        config: Settings, a dict with loaders; see the table of keys in the documentation.
+        url_map: The rules.
+        view_functions: Endpoint → view.
+        blueprints: Dotted name → blueprint, in order of registration.
+        extensions: For extensions: name → whatever they keep.
+        json: Seat: the JSON provider.
+        request_class: Seat: the class of ``request``.
+        response_class: Seat: the class of responses made of view values.
+        jinja_options: Options of the Jinja environment, over erlen's own.
+        state: What the process shares; lifespans fill it.
+        url_build_error_handlers: Called as ``f(error, endpoint, values)`` when no URL can be built.
+        asgi_app: The ASGI application; wrap it, ``app.asgi_app = Middleware(app.asgi_app)``.
+    """
+
+    request_class: type[Request] = Request
+    response_class: type[Response] = Response
+    config_class: ClassVar[type[Config]] = Config
+
+    testing = ConfigAttribute[bool]("TESTING")
+    debug = ConfigAttribute[bool]("DEBUG")
+    secret_key = ConfigAttribute[Any]("SECRET_KEY")
+
+    def __init__(
+        self,
+        import_name: str,
+        *,
+        template_folder: str | None = "templates",
+        static_folder: str | None = "static",
+        static_url_path: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        """Make an application.
+
+        Args:
+            import_name: ``__name__``: names the application and finds its folders.
+            template_folder: Relative to *root_path*; ``None`` for none.
+            static_folder: Kept for static files; ``None`` for none.
+            static_url_path: Path of the static files.
+            host_matching: Rules are for hosts: ``host="<user>.example.com"``.
+            subdomain_matching: Rules are for subdomains of ``SERVER_NAME``.
+            instance_path: Absolute folder of deployment files; found when not given.
+            instance_relative_config: Configuration files are relative to it.
+            root_path: Folder of the application; that of its module when not given.
+        """
+        super().__init__()
+        self.import_name = import_name
+        self.name = find_name(import_name)
+        self.root_path = root_path or find_root_path(import_name)
+        self.template_folder = template_folder
+        self.static_folder = resolve_folder(self.root_path, static_folder)
+        self.static_url_path = static_url_path
+        self.instance_path = resolve_instance_path(instance_path, import_name, self.root_path)
+        config_root = self.instance_path if instance_relative_config else self.root_path
+        self.config = self.config_class(config_root, {**DEFAULTS, "DEBUG": get_debug_flag()})
+        self.url_map = Map(host_matching=host_matching, subdomain_matching=subdomain_matching)
+        self.view_functions: dict[str, Callable[..., Any]] = {}
+        self.blueprints: dict[str, Blueprint] = {}
+        self.extensions: dict[str, Any] = {}
+        self.jinja_options: dict[str, Any] = {}
+        self.json: JSONProvider = DefaultJSONProvider(self)
+        self.state = State()
+        self.url_build_error_handlers: list[Callable[..., Any]] = []
+        self.teardown_appcontext_functions: list[Callable[..., Any]] = []
+        self.asgi_app: ASGIApp = self._serve_first
+        self._lifespan = LifespanDeclarations()
+        self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
+        self._plan: Plan | None = None
+        self._stack: ASGIApp | None = None
+        self._door = _Door(_is_asgi_3, app=self)
+
+    # --- serving ----------------------------------------------------------------------------------
+
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        """The ASGI 3 callable that servers use."""
+        return self._door
+
+    async def _serve_first(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stack = self._stack or self.freeze()
+        await stack(scope, receive, send)
+
+    def freeze(self) -> ASGIApp:
+        """Compile the declarations and return the ASGI stack; done at startup or the first request.
+
+        Raises:
+            SetupError, ValueError: A declaration or a setting cannot work; names it.
+        """
+        check_config(self.config)
+        self._plan = Plan(self).compile()
+        self.frozen = True
+        stack = functools.partial(self._enter, self._plan)
+        for factory, options in reversed(self._middleware):
+            stack = factory(stack, **options)
+        self._stack = stack
+        if self.asgi_app == self._serve_first:
+            self.asgi_app = stack
+        return stack
+
+    def _enter(self, plan: Plan, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        kind = scope["type"]
+        if kind in {"http", "websocket"}:
+            return serve(plan, scope, receive, send)
+        if kind == "lifespan":
+            return serve_lifespan(plan, self._lifespan, self.state, receive, send)
+        raise ValueError(
+            f"The ASGI scope has the type {kind!r}. http, websocket and lifespan are served."
+        )
+
+    @functools.cached_property
+    def threads(self) -> Threads:
+        """Where ``def`` functions run; ``WORKER_THREADS`` exchanges at once."""
+        return Threads(self.config["WORKER_THREADS"])
+
+    @property
+    def needs_lifespan(self) -> bool:
+        """Whether something is declared that only runs with the lifespan."""
+        return bool(self._lifespan)
+
+    def add_middleware(self, factory: Callable[..., ASGIApp], **options: Any) -> None:
+        """Wrap the application in ASGI middleware; the first added is outermost.
+
+        Args:
+            factory: Called once, at the freeze, as ``factory(app, **options)``.
+            options: Passed on.
+        """
+        self.check_open("add_middleware")
+        self._middleware.append((factory, options))
+
+    # --- declarations -----------------------------------------------------------------------------
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Register a rule and its view.
+
+        Args:
+            rule: Path with placeholders, beginning with a slash.
+            endpoint: Name of the rule for ``url_for``; the view's name when not given.
+            view_func: The view, ``async def`` or ``def``; may be attached later by :meth:`endpoint`.
+            provide_automatic_options: Answer OPTIONS without the view; by the configuration and
+                the methods when not given.
+            options: As for :meth:`route`.
+
+        Raises:
+            DuplicateRuleError: Another rule matches the same requests.
+            SetupError: The endpoint has another view.
+            ValueError, LookupError, TypeError: The rule is malformed.
+        """
+        self.check_open("add_url_rule")
+        site = options.pop("origin", None) or declaration_site()
+        endpoint = endpoint or endpoint_of(view_func)
+        methods, automatic = rule_methods(
+            view_func,
+            options.pop("methods", None),
+            False if options.get("websocket") else provide_automatic_options,
+            default_automatic=self.config["PROVIDE_AUTOMATIC_OPTIONS"],
+        )
+        known = self.view_functions.get(endpoint)
+        if view_func is not None and known not in (None, view_func):
+            raise SetupError(
+                f"The endpoint {endpoint!r} of the rule {rule!r} ({site}) already has another view, "
+                f"{known.__qualname__!r}. Give endpoint= to one of them."
+            )
+        self.url_map.add(
+            Rule(
+                rule,
+                endpoint=endpoint,
+                methods=methods,
+                provide_automatic_options=automatic,
+                origin=str(site),
+                **options,
+            )
+        )
+        if view_func is not None:
+            self.view_functions[endpoint] = view_func
+
+    def endpoint(self, endpoint: str) -> Callable[[F], F]:
+        """Attach the decorated view to an endpoint, in place of one that it may have."""
+        self.check_open("endpoint")
+
+        def register(view: F) -> F:
+            self.view_functions[endpoint] = view
+            return view
+
+        return register
+
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Register a blueprint and those nested in it.
+
+        Args:
+            blueprint: Closed for declarations from now on.
+            options: ``url_prefix``, ``subdomain``, ``url_defaults``, ``name``, over the blueprint's.
+
+        Raises:
+            SetupError: The name is taken.
+        """
+        self.check_open("register_blueprint")
+        blueprint.register(self, options)
+
+    def teardown_appcontext(self, function: F) -> F:
+        """Call at the end of every exchange and application context, with the error or ``None``."""
+        self.check_open("teardown_appcontext")
+        self.teardown_appcontext_functions.append(function)
+        return function
+
+    def lifespan(self, function: F) -> F:
+        """Run an asynchronous context manager around serving.
+
+        The decorated ``async def`` has one ``yield``; a mapping that it yields is merged into
+        :attr:`state`. It may take the application as its argument.
+        """
+        self.check_open("lifespan")
+        self._lifespan.lifespans.append(function)
+        return function
+
+    def before_serving(self, function: F) -> F:
+        """Call at startup, in order of declaration."""
+        self.check_open("before_serving")
+        self._lifespan.before_serving.append(function)
+        return function
+
+    def while_serving(self, function: F) -> F:
+        """Run an ``async def`` with one ``yield`` around serving."""
+        self.check_open("while_serving")
+        self._lifespan.while_serving.append(function)
+        return function
+
+    def after_serving(self, function: F) -> F:
+        """Call at shutdown, in order of declaration."""
+        self.check_open("after_serving")
+        self._lifespan.after_serving.append(function)
+        return function
+
+    # --- what lower floors ask --------------------------------------------------------------------
+
+    def declarations_of(self, blueprint: str) -> Sequence[Declarations]:
+        """Return what the endpoints of a dotted blueprint obey, the application's first."""
+        found = [self.declared]
+        parts = blueprint.split(".")
+        for count in range(1, len(parts) + 1):
+            member = self.blueprints.get(".".join(parts[:count]))
+            if member is not None:
+                found.append(member.declared)
+        return found
+
+    def bind_url_map(self, exchange: Connection | None) -> MapAdapter:
+        """Return the URL builder for an exchange, or for the configured server when ``None``."""
+        config = self.config
+        if exchange is None:
+            return self.url_map.bind(
+                config["SERVER_NAME"] or "",
+                script_name=config["APPLICATION_ROOT"],
+                url_scheme=config["PREFERRED_URL_SCHEME"],
+            )
+        return self.url_map.bind(
+            exchange.host or config["SERVER_NAME"] or "",
+            script_name=exchange.root_path,
+            url_scheme=exchange.scheme,
+            default_method=exchange.method,
+            path_info=exchange.path,
+        )
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Let the ``url_defaults`` functions of the endpoint's scope add values."""
+        for scope in self.declarations_of(endpoint.rpartition(".")[0]):
+            for function in scope.url_defaults:
+                function(endpoint, values)
+
+    def make_default_options_response(self) -> Response:
+        """Answer an automatic OPTIONS: 204 with ``Allow``; override to answer otherwise."""
+        adapter = current().url_adapter
+        return self.response_class(
+            status=204, headers={"Allow": ", ".join(adapter.allowed_methods())}
+        )
+
+    def log_exception(self, error: BaseException) -> None:
+        """Log an error that nothing handled, once, with its traceback; override to report it."""
+        context = current()
+        where = "outside an exchange"
+        if context.scope is not None:
+            exchange = context.exchange
+            where = f"{printable(exchange.method)} {printable(exchange.path)}"
+        self.logger.error("Exception on %s", where, exc_info=error)
+
+    # --- URLs and responses -----------------------------------------------------------------------
+
+    def url_for(
+        self,
+        endpoint: str,
+        /,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """Build the URL of an endpoint; see :func:`erlen.links.build_url`."""
+        return build_url(
+            self,
+            endpoint,
+            values,
+            anchor=_anchor,
+            method=_method,
+            scheme=_scheme,
+            external=_external,
+        )
+
+    def make_response(self, value: Any) -> Response:
+        """Return the response that a view's return value stands for; ``TypeError`` for none."""
+        return Coercion(self.response_class, self.json)(value)
+
+    # --- contexts ---------------------------------------------------------------------------------
+
+    def app_context(self) -> ManualContext:
+        """Return an application context: ``with`` or ``async with``; ``g`` and ``current_app`` work."""
+        return ManualContext.outside(self._plan or Plan(self))
+
+    def test_request_context(self, path: str = "/", **options: Any) -> ManualContext:
+        """Return a context in which ``request`` works, without serving it.
+
+        Args:
+            path: Path with query, or a whole URL.
+            options: ``method``, ``headers``, ``json``, ``data``, ``query_string``, ``base_url``,
+                as for the test client.
+        """
+        from erlen.testing.scopes import request_scope
+
+        scope, body = request_scope(self, path, **options)
+        return ManualContext.inside(self._plan or Plan(self).compile(), scope, body)
+
+    async def preprocess_request(self) -> Any:
+        """Run the before hooks of the current context; return what the first one answers, if any."""
+        context = current()
+        return await call_before(context.line, context)
+
+    # --- parts that load when they are used -------------------------------------------------------
+
+    @functools.cached_property
+    def logger(self) -> logging.Logger:
+        """The application's logger, visible without configuration; the root logger is not touched."""
+        from erlen.logs import create_logger
+
+        return create_logger(self.name, debug=self.debug)
+
+    @functools.cached_property
+    def jinja_env(self) -> Any:
+        """The Jinja environment, made at first use."""
+        from erlen.templating import create_environment
+
+        return create_environment(self)
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Serve on uvicorn until interrupted; for development.
+
+        Args:
+            host: Address to listen on; that of ``SERVER_NAME`` or 127.0.0.1.
+            port: Port, 0 for any free one; that of ``SERVER_NAME`` or 5000.
+            debug: Sets :attr:`debug` when given.
+            options: Passed to uvicorn's ``Config``.
+        """
+        from erlen.serving import run
+
+        if debug is not None:
+            self.debug = debug
+        run(self, host=host, port=port, **options)
+
+    def test_client(self, **options: Any) -> Any:
+        """Return a test client; see :class:`erlen.testing.Client`."""
+        from erlen.testing import Client
+
+        return Client(self, **options)
+
+    def test_cli_runner(self, **options: Any) -> Any:
+        """Return a runner of the application's commands; see :class:`erlen.cli.runner.CLIRunner`."""
+        from erlen.cli.runner import CLIRunner
+
+        return CLIRunner(self, **options)
+
+    @functools.cached_property
+    def cli(self) -> Any:
+        """The group of the application's commands; decorate with ``@app.cli.command()``."""
+        from erlen.cli.group import AppGroup
+
+        return AppGroup(self.name)
+
+    def open_resource(self, path: str, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
+        """Open a file below the root path for reading; it blocks, so use it at startup.
+
+        Raises:
+            ValueError: *mode* writes.
+        """
+        if mode not in {"r", "rt", "rb"}:
+            raise ValueError(
+                f"Resources are only read, not opened with mode {mode!r}. Use 'r' or 'rb'."
+            )
+        encoding = encoding if "b" in mode else encoding or "utf-8"
+        return Path(self.root_path, path).open(mode, encoding=encoding)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+current_app = cast(Erlen, Proxy(lambda: current().app, "current_app"))

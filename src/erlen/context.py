@@ -1,0 +1,286 @@
+"""Floor 4: the one object of an exchange, in the one context variable.
+
+A context is set before anything of the application runs and reset after teardown, so it is there
+while hooks, view, handlers and the streamed body run. An *application context* is the same object
+without an exchange: ``g`` and ``current_app`` for scripts, tests and background work.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import anyio
+
+from erlen.exceptions import HTTPException, OutsideContextError
+from erlen.exchange.request import Request
+from erlen.exchange.websocket import WebSocket
+from erlen.protocols import Application, Receive, Scope, Send
+from erlen.routing.adapter import MapAdapter
+from erlen.routing.rule import Rule
+from erlen.threads import Worker
+
+#: The context of the running exchange. Use :func:`current` to read it.
+current_context: ContextVar["Context"] = ContextVar("erlen.context")
+
+
+class Globals:
+    """The namespace ``g``: anything a hook, view or teardown of one exchange wants to share."""
+
+    def __init__(self, name: str) -> None:
+        """*name* is the application's, for the repr."""
+        object.__setattr__(self, "_name", name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, or *default* when it is not set."""
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Remove an attribute and return it; ``KeyError`` when not set and no default is given."""
+        return self.__dict__.pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, setting it to *default* first when it is not set."""
+        return self.__dict__.setdefault(name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"g has no attribute {name!r}. Set it in a hook or the view of the same exchange first, "
+            f"or read it with g.get({name!r})."
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+
+    def __contains__(self, name: object) -> bool:
+        return name != "_name" and name in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.__dict__ if name != "_name")
+
+    def __repr__(self) -> str:
+        return f"<erlen.g of {self.__dict__['_name']!r}>"
+
+
+class Context:
+    """One exchange, or an application context when ``scope`` is ``None``.
+
+    Attributes:
+        app: The application.
+        line: The pipeline that serves this exchange (``pipeline.plan.Pipeline``, a floor above).
+        scope: The ASGI scope.
+        path: Decoded path below the root path.
+        rule: The rule that matched, ``None`` when none did.
+        view_args: Values of the rule's variables; the view gets them as keyword arguments.
+        routing_exception: Why no rule matched.
+        error: What was raised and no handler took; teardown hooks see it.
+        after_this: Functions of ``after_this_request``, in order.
+    """
+
+    __slots__ = (
+        "_adapter", "_exchange", "_g", "_worker", "after_this", "app", "error", "line", "path", "receive",
+        "routing_exception", "rule", "scope", "send", "view_args",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        app: Application,
+        line: Any,
+        scope: Scope | None = None,
+        receive: Receive | None = None,
+        send: Send | None = None,
+        path: str = "/",
+        rule: Rule | None = None,
+        view_args: dict[str, Any] | None = None,
+        routing_exception: HTTPException | None = None,
+    ) -> None:
+        """*receive* and *send* are the server's; only the exchange floor calls them."""
+        self.app = app
+        self.line = line
+        self.scope: Any = scope
+        self.receive: Any = receive
+        self.send: Any = send
+        self.path = path
+        self.rule = rule
+        self.view_args = view_args
+        self.routing_exception = routing_exception
+        self.error: BaseException | None = None
+        self.after_this: list[Callable[..., Any]] | None = None
+        self._exchange: Request | WebSocket | None = None
+        self._g: Globals | None = None
+        self._worker: Worker | None = None
+        self._adapter: MapAdapter | None = None
+
+    # --- what the proxies show --------------------------------------------------------------------
+
+    @property
+    def g(self) -> Globals:
+        """The namespace of this context, made at first use."""
+        if self._g is None:
+            self._g = Globals(self.app.name)
+        return self._g
+
+    @property
+    def exchange(self) -> Request | WebSocket:
+        """The request or WebSocket, made at first use.
+
+        Raises:
+            OutsideContextError: This is an application context.
+        """
+        if self._exchange is None:
+            if self.scope is None:
+                raise OutsideContextError(_NO_EXCHANGE)
+            self._exchange = self._open()
+        return self._exchange
+
+    def _open(self) -> Request | WebSocket:
+        facts: dict[str, Any] = {
+            "path": self.path,
+            "url_rule": self.rule,
+            "view_args": self.view_args,
+            "routing_exception": self.routing_exception,
+        }
+        settings = self.line.settings
+        if self.scope["type"] == "websocket":
+            return WebSocket(self.scope, self.receive, self.send, settings, **facts)
+        request: Request = self.line.request_class(self.scope, self.receive, settings, **facts)
+        return request
+
+    @property
+    def request(self) -> Request:
+        """The HTTP request; ``OutsideContextError`` in any other context."""
+        exchange = self._exchange or self.exchange
+        if isinstance(exchange, Request):
+            return exchange
+        raise OutsideContextError(_REQUEST_IN_WEBSOCKET)
+
+    @property
+    def websocket(self) -> WebSocket:
+        """The WebSocket; ``OutsideContextError`` in any other context."""
+        exchange = self._exchange or self.exchange
+        if isinstance(exchange, WebSocket):
+            return exchange
+        raise OutsideContextError(_WEBSOCKET_IN_REQUEST)
+
+    @property
+    def url_adapter(self) -> MapAdapter:
+        """What builds URLs as this exchange's client sees them."""
+        if self._adapter is None:
+            exchange = self.exchange
+            self._adapter = self.app.bind_url_map(exchange)
+        return self._adapter
+
+    # --- what a response needs (protocols.Exchange) -----------------------------------------------
+
+    async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
+        """Call *function* in the exchange's one worker thread and return what it returns."""
+        if self._worker is None:
+            self._worker = await self.line.threads.acquire()
+        return await self._worker.run(function, *args)
+
+    async def wait_disconnected(self) -> None:
+        """Return when the HTTP client has left."""
+        await self.request.body.wait_disconnected()
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a ``def`` function ran, so that a thread must be given back."""
+        return self._worker is not None
+
+    def release(self) -> None:
+        """Give the worker thread back, if one was used."""
+        if self._worker is not None:
+            self._worker.release()
+            self._worker = None
+
+
+def current() -> Context:
+    """Return the running context.
+
+    Raises:
+        OutsideContextError: There is none; the sentence says what to do in this place.
+    """
+    try:
+        return current_context.get()
+    except LookupError:
+        raise OutsideContextError(_advice()) from None
+
+
+def has_app_context() -> bool:
+    """Whether ``g`` and ``current_app`` can be used."""
+    return current_context.get(None) is not None
+
+
+def has_request_context() -> bool:
+    """Whether ``request`` can be used."""
+    return _kind() == "http"
+
+
+def has_websocket_context() -> bool:
+    """Whether ``websocket`` can be used."""
+    return _kind() == "websocket"
+
+
+def _kind() -> str | None:
+    context = current_context.get(None)
+    return context.scope["type"] if context is not None and context.scope is not None else None
+
+
+def after_this_request(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call *function* with the response of the running exchange; it returns the response.
+
+    May be used as a decorator. It runs before the application's ``after_request`` functions; it may
+    be ``async def``.
+
+    Raises:
+        OutsideContextError: There is no exchange.
+    """
+    context = current()
+    _ = context.exchange
+    if context.after_this is None:
+        context.after_this = []
+    context.after_this.append(function)
+    return function
+
+
+#: Quart's name for the same in a WebSocket.
+after_this_websocket = after_this_request
+
+
+_NO_EXCHANGE = (
+    "This is an application context, which has no request or WebSocket. Pass what is needed as "
+    "arguments, or in a test use 'async with app.test_request_context(\"/path\"):'."
+)
+_REQUEST_IN_WEBSOCKET = (
+    "'request' was used in a WebSocket exchange, which has none. Use 'websocket', which has the "
+    "same headers, arguments, cookies and path."
+)
+_WEBSOCKET_IN_REQUEST = (
+    "'websocket' was used in an HTTP exchange, which has none. Use 'request', or declare the view "
+    "with @app.websocket(...)."
+)
+
+
+def _advice() -> str:
+    """Say what to do where the caller is: on an event loop, in a thread of its own, or elsewhere."""
+    try:
+        task = anyio.get_current_task()
+    except Exception:  # noqa: BLE001  # each event loop has its own error for 'not running'
+        task = None
+    if task is not None:
+        return (
+            f"The task {task.name!r} has no context: it was not started by an exchange. Wrap the code "
+            "in 'async with app.app_context():', or in a test that needs a request in "
+            "'async with app.test_request_context(\"/path\"):'."
+        )
+    if threading.current_thread() is not threading.main_thread():
+        return (
+            f"The thread {threading.current_thread().name!r} has no context, because a new thread "
+            "starts without one. Start it with 'contextvars.copy_context().run' as its target, or "
+            "wrap its code in 'with app.app_context():'."
+        )
+    return (
+        "There is no context here: no exchange is running. Move the code into a view or hook, or in "
+        "a script or shell wrap it in 'with app.app_context():', in a test that needs a request in "
+        "'with app.test_request_context(\"/path\"):'."
+    )

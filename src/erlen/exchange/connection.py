@@ -1,0 +1,199 @@
+"""Floor 3: what a request and a WebSocket handshake have in common: a typed view of the ASGI scope.
+
+Nothing here does I/O, and nothing is parsed before it is asked for.
+"""
+
+from typing import Any
+
+from erlen.exceptions import HTTPException, WireError
+from erlen.exchange.fields import RequestFields
+from erlen.exchange.lazy import lazy
+from erlen.exchange.settings import Settings
+from erlen.protocols import Scope
+from erlen.routing.rule import Rule
+from erlen.wire.multidict import ImmutableMultiDict
+from erlen.wire.urls import check_host, get_current_url, parse_query, strip_default_port
+
+_SECURE = {"https", "wss"}
+
+
+class Connection(RequestFields):
+    """The shared, synchronous part of :class:`Request` and :class:`WebSocket`.
+
+    Attributes:
+        scope: The ASGI scope, as the server gave it.
+        settings: Limits and seats of the application.
+        path: Decoded path below :attr:`root_path`; starts with ``/``.
+        url_rule: The rule that matched, ``None`` when none did.
+        view_args: Values of the rule's variables, ``None`` when none matched.
+        routing_exception: Why no rule matched, ``None`` when one did.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        settings: Settings,
+        *,
+        path: str | None = None,
+        url_rule: Rule | None = None,
+        view_args: dict[str, Any] | None = None,
+        routing_exception: HTTPException | None = None,
+    ) -> None:
+        """*path* is the path as the router saw it; the scope's own when not given."""
+        self.scope = scope
+        self.settings = settings
+        self.path: str = scope["path"] if path is None else path
+        self.url_rule = url_rule
+        self.view_args = view_args
+        self.routing_exception = routing_exception
+
+    # --- routing ----------------------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> str | None:
+        """Endpoint of the matched rule, with the dotted blueprint in front."""
+        return None if self.url_rule is None else self.url_rule.endpoint
+
+    @property
+    def blueprint(self) -> str | None:
+        """Dotted name of the blueprint, ``None`` for the application's own endpoints."""
+        endpoint = self.endpoint
+        return endpoint.rpartition(".")[0] or None if endpoint else None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """Dotted names from the innermost blueprint to the outermost."""
+        names = []
+        name = self.blueprint
+        while name:
+            names.append(name)
+            name = name.rpartition(".")[0]
+        return names
+
+    # --- where it came from -----------------------------------------------------------------------
+
+    @property
+    def method(self) -> str:
+        """Request method as sent, case-sensitive (RFC 9110 section 9.1); ``GET`` for a WebSocket."""
+        method: str = self.scope.get("method", "GET")
+        return method
+
+    @property
+    def scheme(self) -> str:
+        """``http``, ``https``, ``ws`` or ``wss``."""
+        scheme: str = self.scope.get("scheme") or (
+            "ws" if self.scope["type"] == "websocket" else "http"
+        )
+        return scheme
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the scheme is encrypted."""
+        return self.scheme in _SECURE
+
+    @property
+    def http_version(self) -> str:
+        """``1.0``, ``1.1``, ``2`` or ``3``."""
+        version: str = self.scope.get("http_version", "1.1")
+        return version
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:
+        """Host and port, or path and ``None`` of a Unix socket; ``None`` when unknown."""
+        return _address(self.scope.get("server"))
+
+    @property
+    def remote_addr(self) -> str | None:
+        """Address of the peer, ``None`` when the server does not say (a Unix socket)."""
+        client = _address(self.scope.get("client"))
+        return client[0] if client else None
+
+    @property
+    def access_route(self) -> list[str]:
+        """The peer's address; proxies are only believed by the proxy middleware."""
+        return [self.remote_addr] if self.remote_addr else []
+
+    @property
+    def root_path(self) -> str:
+        """Prefix under which the application is mounted, without a trailing slash."""
+        prefix: str = self.scope.get("root_path", "")
+        return prefix.rstrip("/")
+
+    @property
+    def script_root(self) -> str:
+        """Flask's name of :attr:`root_path`."""
+        return self.root_path
+
+    # --- the address ------------------------------------------------------------------------------
+
+    @lazy
+    def host(self) -> str:
+        """Host header, lower case, without a default port; the server's address when missing."""
+        raw = next((value for name, value in self.scope["headers"] if name == b"host"), None)
+        if raw is not None:
+            try:
+                return strip_default_port(check_host(raw), self.scheme)
+            except WireError:
+                return ""
+        server = self.server
+        if server is None or server[1] is None:
+            return ""
+        name = f"[{server[0]}]" if ":" in server[0] else server[0]
+        return strip_default_port(f"{name}:{server[1]}", self.scheme)
+
+    @property
+    def query_string(self) -> bytes:
+        """The query, as sent, without the question mark."""
+        query: bytes = self.scope.get("query_string", b"")
+        return query
+
+    @property
+    def full_path(self) -> str:
+        """Path, a question mark and the query; the mark is there even without a query."""
+        return f"{self.path}?{self.query_string.decode('latin-1')}"
+
+    @property
+    def url(self) -> str:
+        """The whole address, with the query."""
+        return get_current_url(self.scheme, self.host, self.root_path, self.path, self.query_string)
+
+    @property
+    def base_url(self) -> str:
+        """The address without the query."""
+        return get_current_url(self.scheme, self.host, self.root_path, self.path)
+
+    @property
+    def url_root(self) -> str:
+        """Scheme, host and root path, with a trailing slash."""
+        return get_current_url(self.scheme, self.host, self.root_path)
+
+    @property
+    def root_url(self) -> str:
+        """The same as :attr:`url_root`."""
+        return self.url_root
+
+    @property
+    def host_url(self) -> str:
+        """Scheme and host, with a trailing slash."""
+        return get_current_url(self.scheme, self.host)
+
+    @lazy
+    def args(self) -> ImmutableMultiDict[str, str]:
+        """The query's pairs.
+
+        Raises:
+            WireError: More pairs than MAX_QUERY_ARGS; the exchange answers 400.
+        """
+        pairs = parse_query(self.query_string, max_fields=self.settings.max_query_args)
+        return ImmutableMultiDict(pairs)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url!r} [{self.method}]>"
+
+
+def _address(value: Any) -> tuple[str, int | None] | None:
+    # COMPAT: granian gives ports as text and daphne gives lists.
+    if not value or value[0] is None:
+        return None
+    port = value[1]
+    return str(value[0]), None if port is None else int(port)

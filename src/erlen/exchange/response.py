@@ -1,0 +1,436 @@
+"""Floor 3: one HTTP response: status, headers and a body that is bytes or a stream.
+
+The headers object is made when someone asks for it: a response that only carries text is sent with
+two header pairs that need no object.
+"""
+
+import json
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
+
+from erlen.exceptions import HTTPException, reason_phrase
+from erlen.exchange.connection import Connection
+from erlen.exchange.response_fields import ResponseFields, with_charset
+from erlen.exchange.streaming import Chunk, Chunks, close_chunks, encode_chunk, send_chunks
+from erlen.protocols import Exchange, RawHeaders
+from erlen.wire.conditional import Precondition, decide, generate_etag, quote_etag, unquote_etag
+from erlen.wire.cookies import dump_cookie
+from erlen.wire.headers import Headers
+from erlen.wire.ranges import resolve
+
+StatusValue: TypeAlias = int | str | HTTPStatus
+HeadersValue: TypeAlias = (
+    Headers
+    | Mapping[str, str | int | list[str] | tuple[str, ...]]
+    | Iterable[tuple[str, str | int]]
+)
+
+_BODILESS = {204, 205, 304}
+#: Fields that say how the body is framed; the response and the server own them.
+_FRAMING = {b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"}
+#: SPEC: RFC 9110 section 15.4.5: a 304 carries no metadata of the representation but its validators.
+_NOT_IN_304 = {
+    b"allow", b"content-encoding", b"content-language", b"content-md5", b"content-range",
+    b"content-type", b"last-modified",
+}  # fmt: skip
+
+
+class Response(ResponseFields):
+    """An HTTP response.
+
+    Attributes:
+        status_code: Three digits, 200 unless given.
+        default_mimetype: Media type when none is given; a seat for subclasses.
+        max_cookie_size: Bytes of one Set-Cookie value; 0 for no limit.
+    """
+
+    default_status: ClassVar[int] = 200
+    default_mimetype: ClassVar[str] = "text/html"
+    max_cookie_size: ClassVar[int] = 4093
+
+    status_code: int
+
+    def __init__(
+        self,
+        response: Chunk | Chunks | None = None,
+        status: StatusValue | None = None,
+        headers: HeadersValue | None = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        """Make a response.
+
+        Args:
+            response: Text (sent as UTF-8), bytes, a list or tuple of both (joined), or any other
+                iterable, synchronous or not, which is streamed. ``None`` is an empty body.
+            status: ``404``, ``HTTPStatus.NOT_FOUND``, ``"404"`` or ``"404 Gone Fishing"``.
+            headers: Header fields; a Content-Type here wins over *mimetype*'s default.
+            mimetype: Media type; a charset is added where text needs one.
+            content_type: The whole Content-Type, verbatim.
+
+        Raises:
+            ValueError: A status out of 100 to 599, or a header that HTTP does not allow.
+        """
+        self._stream: Chunks | None = None
+        self._body = b""
+        if type(response) is str:
+            self._body = response.encode()
+        elif type(response) is bytes:
+            self._body = response
+        elif response is not None:
+            self._set_body(response)
+        self._on_close: list[Callable[[], Any]] | None = None
+        self._reason: str | None = None
+        self._headers: Headers | None = None
+        kind = content_type or _content_type(mimetype or self.default_mimetype)
+        self._type_pair = _type_pair(kind)
+        if headers is not None:
+            self._take_headers(headers, kind, explicit=bool(content_type or mimetype))
+        if status is None:
+            self.status_code = self.default_status
+        else:
+            self.status = status
+
+    def _take_headers(self, headers: HeadersValue, kind: str, *, explicit: bool) -> None:
+        self._headers = Headers(headers)
+        if explicit or "content-type" not in self._headers:
+            self._headers.set("Content-Type", kind)
+
+    # --- status and headers -----------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """Code and phrase, ``"200 OK"``; the phrase is not sent by HTTP/2 and most servers."""
+        return f"{self.status_code} {self._reason or reason_phrase(self.status_code)}"
+
+    @status.setter
+    def status(self, value: StatusValue) -> None:
+        code, _, reason = str(int(value) if isinstance(value, HTTPStatus) else value).partition(" ")
+        valid = type(value) is not bool and len(code) == 3 and code.isascii() and code.isdigit()
+        if not (valid and 100 <= int(code) <= 599):
+            raise ValueError(
+                f"{value!r} is not a status. Give three digits from 100 to 599, "
+                "with or without a phrase: 404 or '404 Not Found'."
+            )
+        self.status_code = int(code)
+        self._reason = reason or None
+
+    @property
+    def headers(self) -> Headers:  # type: ignore[override]  # read-only on purpose
+        """The header fields; changes are sent. Content-Length is computed when the body is known."""
+        if self._headers is None:
+            self._headers = Headers([("Content-Type", self._type_pair[1].decode("latin-1"))])
+        return self._headers
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of the body; for a stream what was declared, ``None`` when nothing was."""
+        if self._stream is None:
+            return len(self._body)
+        return self.headers.get("content-length", type=int)
+
+    @content_length.setter
+    def content_length(self, value: int | None) -> None:
+        self._set_or_remove("Content-Length", None if value is None else str(value))
+
+    # --- body -------------------------------------------------------------------------------------
+
+    def _set_body(self, value: Any) -> None:
+        self._stream = None
+        if isinstance(value, str | bytes | bytearray | memoryview):
+            self._body = encode_chunk(value)
+        elif isinstance(value, list | tuple):
+            self._body = b"".join(map(encode_chunk, value))
+        elif isinstance(value, AsyncIterable | Iterable):
+            self._body = b""
+            self._stream = value
+        else:
+            raise TypeError(
+                f"A response body cannot be made of {value!r} of type {type(value).__name__}. "
+                "Give str, bytes, or an iterable of them."
+            )
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the body is made while it is sent."""
+        return self._stream is not None
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the body is known."""
+        return self._stream is None
+
+    @property
+    def response(self) -> Chunks:
+        """The body as what it is iterated from."""
+        return [self._body] if self._stream is None else self._stream
+
+    @response.setter
+    def response(self, value: Chunk | Chunks) -> None:
+        self._set_body(value)
+
+    @overload
+    def get_data(self, as_text: Literal[False] = ...) -> bytes: ...
+
+    @overload
+    def get_data(self, as_text: Literal[True]) -> str: ...
+
+    def get_data(self, as_text: bool = False) -> bytes | str:
+        """Return the body.
+
+        Raises:
+            RuntimeError: It is streamed; ``await response.freeze()`` first.
+        """
+        if self._stream is not None:
+            raise RuntimeError(
+                "The body of this response is a stream and is not known. "
+                "Call 'await response.freeze()' first to collect it."
+            )
+        return self._body.decode() if as_text else self._body
+
+    def set_data(self, value: str | bytes) -> None:
+        """Replace the body."""
+        self._set_body(value)
+
+    @property
+    def data(self) -> bytes:
+        """The body; see :meth:`get_data`."""
+        return self.get_data()
+
+    @data.setter
+    def data(self, value: str | bytes) -> None:
+        self._set_body(value)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, ``None`` when its type is another."""
+        return self.get_json()
+
+    def get_json(self, force: bool = False, silent: bool = False) -> Any:
+        """Return the value of the body's JSON text.
+
+        Args:
+            force: Do not look at the media type.
+            silent: Return ``None`` for malformed text instead of raising ``ValueError``.
+        """
+        if not (force or self.is_json):
+            return None
+        try:
+            return json.loads(self.get_data())
+        except ValueError:
+            if silent:
+                return None
+            raise
+
+    async def freeze(self) -> None:
+        """Collect a streamed body, so that it is known and has a length."""
+        if isinstance(self._stream, AsyncIterable):
+            self._set_body([chunk async for chunk in self._stream])
+        elif self._stream is not None:
+            self._set_body(list(self._stream))
+
+    def call_on_close(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        """Call *function* once the response is sent or given up; may be used as a decorator."""
+        if self._on_close is None:
+            self._on_close = []
+        self._on_close.append(function)
+        return function
+
+    # --- cookies ----------------------------------------------------------------------------------
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = "",
+        max_age: timedelta | int | None = None,
+        expires: str | datetime | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: str | None = None,
+        partitioned: bool = False,
+    ) -> None:
+        """Add a Set-Cookie header; the arguments are those of ``dump_cookie``, and so its errors."""
+        cookie = dump_cookie(
+            key,
+            value,
+            max_age,
+            expires,
+            path,
+            domain,
+            secure,
+            httponly,
+            max_size=self.max_cookie_size,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        self.headers.add("Set-Cookie", cookie)
+
+    def delete_cookie(
+        self,
+        key: str,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: str | None = None,
+        partitioned: bool = False,
+    ) -> None:
+        """Make the browser forget a cookie; path and domain must be those it was set with."""
+        self.set_cookie(
+            key, "", 0, 0, path, domain, secure, httponly, samesite, partitioned
+        )  # fmt: skip
+
+    # --- validators -------------------------------------------------------------------------------
+
+    def set_etag(self, etag: str, weak: bool = False) -> None:
+        """Set the ETag, quoted here."""
+        self.headers.set("ETag", quote_etag(etag, weak))
+
+    def get_etag(self) -> tuple[str, bool] | tuple[None, None]:
+        """Return the ETag unquoted and whether it is weak."""
+        return unquote_etag(self.headers.get("ETag"))
+
+    def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
+        """Set an ETag made of the body, unless there is one."""
+        if overwrite or "etag" not in self.headers:
+            self.set_etag(generate_etag(self.get_data()), weak)
+
+    def make_conditional(
+        self,
+        request: Connection,
+        accept_ranges: bool = False,
+        complete_length: int | None = None,
+    ) -> "Response":
+        """Obey the request's conditions: 304, 412 or, with *accept_ranges*, 206 and 416.
+
+        Args:
+            request: Whose ``If-…`` and ``Range`` fields decide.
+            accept_ranges: Serve byte ranges of a body that is known.
+            complete_length: Bytes of the whole body; computed when the body is known.
+
+        Raises:
+            RequestedRangeNotSatisfiable: No byte of the asked ranges exists.
+
+        Source: RFC 9110 sections 13.2.2 and 14.2.
+        """
+        if request.method not in {"GET", "HEAD"} or self.status_code != 200:
+            return self
+        verdict = decide(
+            request.method,
+            request.headers,
+            etag=self.headers.get("ETag"),
+            last_modified=self.last_modified,
+        )
+        if verdict is Precondition.NOT_MODIFIED:
+            self.status_code = 304
+        elif verdict is Precondition.FAILED:
+            self.status_code = 412
+        elif accept_ranges and self._stream is None:
+            self.accept_ranges = "bytes"
+            self._take_range(request, complete_length or len(self._body))
+        return self
+
+    def _take_range(self, request: Connection, length: int) -> None:
+        asked = request.range
+        if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+            return
+        etag, weak = self.get_etag()
+        condition = request.if_range
+        if condition.etag is not None and (weak or condition.etag != etag):
+            return
+        if condition.date is not None and condition.date != self.last_modified:
+            return
+        start, stop = resolve(asked, length)[0]
+        self.headers.set("Content-Range", f"bytes {start}-{stop - 1}/{length}")
+        self._body = self._body[start:stop]
+        self.status_code = 206
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    async def send(self, exchange: Exchange) -> None:
+        """Send start and body as ASGI messages, then run what waits for the close.
+
+        Raises:
+            OSError, ClientDisconnected: The client left.
+            Exception: What a streamed body raised; the connection must break.
+        """
+        status = self.status_code
+        bodiless = status < 200 or status in _BODILESS
+        if self._headers is None and self._stream is None and not bodiless:
+            headers = [self._type_pair, (b"content-length", b"%d" % len(self._body))]
+        else:
+            headers = self._framed(exchange, bodiless=bodiless)
+        try:
+            await exchange.send(
+                {"type": "http.response.start", "status": status, "headers": headers}
+            )
+            if bodiless or exchange.scope["method"] == "HEAD":
+                await exchange.send({"type": "http.response.body", "body": b""})
+            elif self._stream is None:
+                await exchange.send({"type": "http.response.body", "body": self._body})
+            else:
+                await send_chunks(self._stream, exchange, self._declared_length())
+        finally:
+            if self._stream is not None or self._on_close is not None:
+                await self._close(exchange)
+
+    async def _close(self, exchange: Exchange) -> None:
+        if self._stream is not None:
+            await close_chunks(self._stream, exchange)
+        for function in self._on_close or ():
+            function()
+
+    def _framed(self, exchange: Exchange, *, bodiless: bool) -> RawHeaders:
+        """Return the header pairs, with the framing that belongs to this body and no other."""
+        dropped = _FRAMING | _NOT_IN_304 if self.status_code == 304 else _FRAMING
+        pairs = [pair for pair in self.headers.raw() if pair[0] not in dropped]
+        if bodiless:
+            return pairs
+        length = len(self._body) if self._stream is None else None
+        if length is None or (not length and exchange.scope["method"] == "HEAD"):
+            length = self._declared_length() or length
+        if length is not None:
+            pairs.append((b"content-length", b"%d" % length))
+        return pairs
+
+    def _declared_length(self) -> int | None:
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def __repr__(self) -> str:
+        body = "streamed" if self._stream is not None else f"{len(self._body)} bytes"
+        return f"<{type(self).__name__} {body} [{self.status}]>"
+
+
+T = TypeVar("T")
+_CONTENT_TYPES: dict[str, str] = {}
+_TYPE_PAIRS: dict[str, tuple[bytes, bytes]] = {}
+
+
+def _content_type(mimetype: str) -> str:
+    try:
+        return _CONTENT_TYPES[mimetype]
+    except KeyError:
+        return _remember(_CONTENT_TYPES, mimetype, with_charset(mimetype))
+
+
+def _type_pair(content_type: str) -> tuple[bytes, bytes]:
+    try:
+        return _TYPE_PAIRS[content_type]
+    except KeyError:
+        checked = Headers([("Content-Type", content_type)]).raw()[0]
+        return _remember(_TYPE_PAIRS, content_type, checked)
+
+
+def _remember(memo: dict[str, T], key: str, value: T) -> T:
+    # SAFETY: a content type made from user input must not fill the memory.
+    if len(memo) < 256:
+        memo[key] = value
+    return value
+
+
+HTTPException.response_class = Response

@@ -1,0 +1,43 @@
+"""Floor 3: the numbers and seats that an exchange reads, frozen with the plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erlen.protocols import JSONProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration says about one exchange, read once at the freeze.
+
+    Attributes:
+        json: The JSON provider of the application.
+        debug: Whether errors may name keys of the request.
+        max_content_length: Bytes of a request body, ``None`` for no limit.
+        body_timeout: Seconds without a byte while a body is read, ``None`` for no limit.
+        max_query_args: Pairs in a query string.
+        max_cookie_size: Bytes of one Set-Cookie value, 0 for no limit.
+        max_message_size: Bytes of one WebSocket message.
+    """
+
+    json: JSONProvider
+    debug: bool
+    max_content_length: int | None
+    body_timeout: float | None
+    max_query_args: int
+    max_cookie_size: int
+    max_message_size: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], json: JSONProvider) -> "Settings":
+        """Read the keys of the configuration that an exchange obeys."""
+        return cls(
+            json=json,
+            debug=bool(config["DEBUG"]),
+            max_content_length=config["MAX_CONTENT_LENGTH"],
+            body_timeout=config["BODY_TIMEOUT"],
+            max_query_args=config["MAX_QUERY_ARGS"],
+            max_cookie_size=config["MAX_COOKIE_SIZE"],
+            max_message_size=config["MAX_WEBSOCKET_MESSAGE_SIZE"],
+        )

@@ -1,0 +1,327 @@
+"""Floor 3: one WebSocket: its handshake's view, its messages and its end.
+
+States. CONNECTING: the handshake waits for an answer; the first ``send`` or ``receive`` accepts it.
+OPEN: messages flow. CLOSED: one side ended it; ``close_code`` says how. Nothing that a state does
+not allow reaches the server.
+"""
+
+import enum
+from typing import Any
+
+from erlen.exceptions import (
+    HTTPException,
+    WebSocketDisconnect,
+    WebSocketMessageError,
+    WebSocketStateError,
+)
+from erlen.exchange.connection import Connection
+from erlen.exchange.response import HeadersValue, Response
+from erlen.exchange.settings import Settings
+from erlen.protocols import Message, Receive, Scope, Send
+from erlen.routing.rule import Rule
+from erlen.wire.headers import Headers
+
+
+class State(enum.Enum):
+    """Where a WebSocket stands."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class WebSocket(Connection):
+    """A WebSocket: ``async for message in websocket``, ``await websocket.send(message)``.
+
+    Attributes:
+        state: See :class:`State`.
+        close_code: Close code once closed, ``None`` before.
+        close_reason: The closing side's reason, ``""`` when it gave none.
+        subprotocol: What was accepted, ``None`` when none was.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        settings: Settings,
+        *,
+        path: str | None = None,
+        url_rule: Rule | None = None,
+        view_args: dict[str, Any] | None = None,
+        routing_exception: HTTPException | None = None,
+    ) -> None:
+        """As :class:`~erlen.exchange.connection.Connection`, with the server's callables."""
+        super().__init__(
+            scope,
+            settings,
+            path=path,
+            url_rule=url_rule,
+            view_args=view_args,
+            routing_exception=routing_exception,
+        )
+        self._receive = receive
+        self._send = send
+        self._connected = False
+        self._receiving = False
+        self.state = State.CONNECTING
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self.subprotocol: str | None = None
+
+    @property
+    def requested_subprotocols(self) -> list[str]:
+        """What the client offers, in its order of preference."""
+        return list(self.scope.get("subprotocols") or ())
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    async def accept(
+        self, headers: HeadersValue | None = None, subprotocol: str | None = None
+    ) -> None:
+        """Answer the handshake with 101.
+
+        Args:
+            headers: Fields of the answer, beyond the protocol's own.
+            subprotocol: One of :attr:`requested_subprotocols`.
+
+        Raises:
+            WebSocketStateError: It was accepted (perhaps by an earlier ``send``) or is closed.
+            ValueError: The client did not offer *subprotocol*.
+            WebSocketDisconnect: The client left before the answer.
+        """
+        if self.state is not State.CONNECTING:
+            raise WebSocketStateError(
+                f"accept() was called on a WebSocket that is {self.state.value}. Call it once, "
+                "before the first send() or receive(), which accept by themselves."
+            )
+        if subprotocol is not None and subprotocol not in self.requested_subprotocols:
+            raise ValueError(
+                f"The client offers the subprotocols {self.requested_subprotocols!r}, "
+                f"not {subprotocol!r}. Accept one of those, or none."
+            )
+        await self._take_connect()
+        self.state = State.OPEN
+        self.subprotocol = subprotocol
+        await self._emit(
+            {
+                "type": "websocket.accept",
+                "subprotocol": subprotocol,
+                "headers": Headers(headers).raw(),
+            }
+        )
+
+    async def _take_connect(self) -> None:
+        if self._connected:
+            return
+        self._connected = True
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise self._closed_by_peer(message)
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    async def receive(self) -> str | bytes:
+        """Return the next message; text as ``str``, binary as ``bytes``, empty ones too.
+
+        Raises:
+            WebSocketDisconnect: The socket is closed; messages that arrived before were given first.
+            RuntimeError: Another task is receiving.
+        """
+        await self._ensure_open()
+        if self._receiving:
+            raise RuntimeError(
+                "Two tasks receive from one WebSocket, so neither would see every message. "
+                "Receive in one task and hand the messages on."
+            )
+        self._receiving = True
+        try:
+            message = await self._receive()
+        finally:
+            self._receiving = False
+        if message["type"] == "websocket.disconnect":
+            raise self._closed_by_peer(message)
+        return await self._checked(message)
+
+    async def _checked(self, message: Message) -> str | bytes:
+        # COMPAT: Hypercorn sends both keys, the unused one as None.
+        data: str | bytes | None = message.get("bytes")
+        if data is None:
+            data = message.get("text") or ""
+        try:
+            size = len(data) if isinstance(data, bytes) else len(data.encode())
+        except UnicodeEncodeError:
+            return await self._refuse_message(1007, "The text is not valid UTF-8.")
+        if size > self.settings.max_message_size:
+            return await self._refuse_message(1009, "The message is too large.")
+        return data
+
+    async def _refuse_message(self, code: int, reason: str) -> str:
+        await self.close(code, reason)
+        raise WebSocketDisconnect(code, reason)
+
+    async def receive_text(self) -> str:
+        """Return the next message, which must be text; errors as :meth:`receive_json`."""
+        data = await self.receive()
+        if isinstance(data, bytes):
+            raise WebSocketMessageError("A text message was expected and a binary one came.", 1003)
+        return data
+
+    async def receive_bytes(self) -> bytes:
+        """Return the next message, which must be binary; errors as :meth:`receive_json`."""
+        data = await self.receive()
+        if isinstance(data, str):
+            raise WebSocketMessageError("A binary message was expected and a text one came.", 1003)
+        return data
+
+    async def receive_json(self) -> Any:
+        """Return the value of the next message's JSON text.
+
+        Raises:
+            WebSocketMessageError: The message is binary (1003) or not JSON (1007). Uncaught, it
+                closes the socket with that code.
+            WebSocketDisconnect: The socket is closed.
+        """
+        text = await self.receive_text()
+        try:
+            return self.settings.json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise WebSocketMessageError("The message is not valid JSON.", 1007) from error
+
+    async def send(self, data: str | bytes) -> None:
+        """Send one message: ``str`` as text, ``bytes`` as binary.
+
+        Raises:
+            WebSocketDisconnect: The socket is closed.
+            TypeError: Neither ``str`` nor ``bytes``.
+        """
+        if isinstance(data, str):
+            message: Message = {"type": "websocket.send", "text": data}
+        elif isinstance(data, bytes | bytearray | memoryview):
+            message = {"type": "websocket.send", "bytes": bytes(data)}
+        else:
+            raise TypeError(
+                f"send() was given {data!r} of type {type(data).__name__}. "
+                "Give str or bytes, or call send_json()."
+            )
+        await self._ensure_open()
+        await self._emit(message)
+
+    async def send_json(self, value: Any) -> None:
+        """Send *value* as JSON text; ``TypeError`` or ``ValueError`` when it has no JSON form."""
+        await self.send(self.settings.json.dumps(value))
+
+    def __aiter__(self) -> "WebSocket":
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            return await self.receive()
+        except WebSocketDisconnect:
+            raise StopAsyncIteration from None
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the socket; before the accept, refuse the handshake with 403.
+
+        Does nothing when the peer has left already.
+
+        Args:
+            code: 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455 section 7.4).
+            reason: At most 123 bytes of UTF-8 without control characters.
+
+        Raises:
+            ValueError: A code or reason that the protocol does not allow; nothing is sent.
+            WebSocketStateError: It was closed by an earlier call.
+        """
+        _check_close(code, reason)
+        if self.state is State.CLOSED:
+            if self._closed_here:
+                raise WebSocketStateError(
+                    f"close() was called on a WebSocket that was closed with {self.close_code}. "
+                    "Close it once."
+                )
+            return
+        if self.state is State.CONNECTING:
+            await self._take_connect()
+        self._end(code, reason, here=True)
+        await self._emit({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def deny(self, response: Response) -> None:
+        """Refuse the handshake with an HTTP response, or with 403 when the server cannot send one.
+
+        Source: ASGI WebSocket Denial Response extension.
+        """
+        await self._take_connect()
+        self._end(1006, "", here=True)
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self._emit({"type": "websocket.close", "code": 1000, "reason": ""})
+            return
+        await response.freeze()
+        await response.send(_Denial(self.scope, self._emit))
+
+    _closed_here = False
+
+    def _end(self, code: int, reason: str, *, here: bool) -> None:
+        self.state = State.CLOSED
+        self.close_code = code
+        self.close_reason = reason
+        self._closed_here = here
+
+    def _closed_by_peer(self, message: Message) -> WebSocketDisconnect:
+        self._end(message.get("code") or 1005, message.get("reason") or "", here=False)
+        return self._disconnected()
+
+    def _disconnected(self) -> WebSocketDisconnect:
+        assert self.close_code is not None
+        return WebSocketDisconnect(self.close_code, self.close_reason)
+
+    async def _ensure_open(self) -> None:
+        if self.state is State.CONNECTING:
+            await self.accept()
+        elif self.state is State.CLOSED:
+            raise self._disconnected()
+
+    async def _emit(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            # SPEC: ASGI 2.4: send() raises OSError once the peer is gone.
+            if self.state is not State.CLOSED:
+                self._end(1006, "", here=False)
+                raise self._disconnected() from None
+
+
+class _Denial:
+    """The exchange that a denial response sees: HTTP messages under the WebSocket's names."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope: Scope = {**scope, "method": "GET"}
+        self._emit = send
+
+    async def send(self, message: Message) -> None:
+        """Send the message under its other name."""
+        await self._emit({**message, "type": f"websocket.{message['type']}"})
+
+    async def run_sync(self, function: Any, /, *args: Any) -> Any:
+        """Not used: a denial is never streamed."""
+        raise NotImplementedError
+
+    async def wait_disconnected(self) -> None:
+        """Not used: a denial is never streamed."""
+        raise NotImplementedError
+
+
+def _check_close(code: int, reason: str) -> None:
+    if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
+        raise ValueError(
+            f"{code} is not a close code that may be sent. "
+            "Use 1000 to 1003, 1007 to 1014, or 3000 to 4999 for your own."
+        )
+    if len(reason.encode()) > 123 or not (reason.isprintable() or not reason):
+        raise ValueError(
+            f"The close reason {reason[:40]!r} is longer than 123 bytes or has control characters. "
+            "Shorten it; it is for programs, not for people."
+        )

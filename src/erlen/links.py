@@ -1,0 +1,126 @@
+"""Floor 5: ``url_for``: from an endpoint to a URL, inside an exchange or outside of one."""
+
+from typing import Any, Protocol
+
+from erlen.context import current, current_context
+from erlen.exceptions import BuildError
+from erlen.protocols import Application
+from erlen.routing.adapter import MapAdapter
+from erlen.wire.urls import quote_fragment
+
+
+class Linking(Application, Protocol):
+    """What building a URL needs of the application."""
+
+    url_build_error_handlers: list[Any]
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Let the ``url_defaults`` functions of the endpoint's scope add values."""
+        ...
+
+
+def url_for(
+    endpoint: str,
+    *,
+    _anchor: str | None = None,
+    _method: str | None = None,
+    _scheme: str | None = None,
+    _external: bool | None = None,
+    **values: Any,
+) -> str:
+    """Build the URL of an endpoint with the running context's application; see :func:`build_url`."""
+    app: Any = current().app
+    url: str = app.url_for(
+        endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
+    )
+    return url
+
+
+def build_url(
+    app: Linking,
+    endpoint: str,
+    values: dict[str, Any],
+    *,
+    anchor: str | None = None,
+    method: str | None = None,
+    scheme: str | None = None,
+    external: bool | None = None,
+) -> str:
+    """Build the URL of an endpoint.
+
+    Args:
+        app: The application whose rules are looked up.
+        endpoint: ``"blueprint.name"``; a leading dot means the blueprint of the running exchange.
+        values: The rule's variables; others become the query, ``None`` is dropped.
+        anchor: Appended after ``#``.
+        method: Prefer a rule with this method.
+        scheme: ``https`` …; makes the URL external.
+        external: With scheme and host. Default: only with *scheme*, or when no exchange runs and
+            ``SERVER_NAME`` is set.
+
+    Returns:
+        A path with the root path in front, or a whole URL.
+
+    Raises:
+        BuildError: No rule fits; the sentence says which values or methods are missing.
+        ValueError: *scheme* was given with ``external=False``.
+        RuntimeError: An external URL outside an exchange without ``SERVER_NAME``.
+    """
+    context = current_context.get(None)
+    running = context is not None and context.scope is not None and context.app is app
+    adapter: MapAdapter
+    if running:
+        assert context is not None
+        adapter = context.url_adapter
+        if endpoint.startswith("."):
+            blueprint = context.exchange.blueprint
+            endpoint = f"{blueprint}{endpoint}" if blueprint else endpoint[1:]
+    else:
+        adapter = app.bind_url_map(None)
+        external = _external_outside(app, external, scheme)
+    if scheme is not None and external is False:
+        raise ValueError(
+            f"_scheme={scheme!r} was given with _external=False, and a path has no scheme. "
+            "Leave one of them out."
+        )
+    app.inject_url_defaults(endpoint, values)
+    try:
+        url = adapter.build(
+            endpoint,
+            values,
+            method=method,
+            url_scheme=scheme,
+            force_external=scheme is not None if external is None else external,
+        )
+    except BuildError as error:
+        special = {"_anchor": anchor, "_method": method, "_scheme": scheme, "_external": external}
+        return _ask_build_error_handlers(app, error, endpoint, {**values, **special})
+    return url if anchor is None else f"{url}#{quote_fragment(anchor)}"
+
+
+def _external_outside(app: Linking, external: bool | None, scheme: str | None) -> bool:
+    """Outside an exchange a path always works; a whole URL needs the name of the server."""
+    named = bool(app.config["SERVER_NAME"])
+    if external is None:
+        external = named or scheme is not None
+    if external and not named:
+        raise RuntimeError(
+            "A URL with a host was asked for while no request runs, and SERVER_NAME is not set. "
+            "Set SERVER_NAME (with APPLICATION_ROOT and PREFERRED_URL_SCHEME where they differ), "
+            "or pass _external=False for a path."
+        )
+    return external
+
+
+def _ask_build_error_handlers(
+    app: Linking, error: BuildError, endpoint: str, values: dict[str, Any]
+) -> str:
+    for handler in app.url_build_error_handlers:
+        try:
+            url = handler(error, endpoint, values)
+        except BuildError as again:
+            error = again
+        else:
+            if url is not None:
+                return str(url)
+    raise error

@@ -1,0 +1,112 @@
+"""Floor 6: from an ASGI scope to what may be believed of it, before anything of the user's runs.
+
+Header section, Host, path and, for WebSockets, Origin are checked once here. What fails is answered
+with a 4xx by the ``refused`` pipeline; router, view, logs and URL builder see the values returned.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from erlen.exceptions import BadHost, BadRequest, Forbidden, SecurityError, WireError
+from erlen.exceptions import default_exceptions
+from erlen.protocols import Scope
+from erlen.wire.headers import check_block
+from erlen.wire.urls import check_host, host_is_trusted, split_target, strip_default_port
+
+#: SAFETY: while debugging, a page of another host must not reach the application by DNS rebinding.
+_LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "[::1]")
+_ORIGIN_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+class Admission:
+    """The checks of one application, with the limits of its configuration."""
+
+    def __init__(
+        self, config: Mapping[str, Any], *, host_matching: bool, subdomain_matching: bool
+    ) -> None:
+        """Read the keys of *config* once."""
+        self._max_url: int = config["MAX_URL_LENGTH"]
+        self._max_count: int = config["MAX_HEADER_COUNT"]
+        self._max_bytes: int = config["MAX_HEADER_SIZE"]
+        self._origins = {str(origin).lower() for origin in config["WEBSOCKET_ORIGINS"] or ()}
+        self._trusted = _trusted_hosts(config)
+        self._server_name = _without_port(config["SERVER_NAME"] or "").lower()
+        self._host_matching = host_matching
+        self._subdomain_matching = subdomain_matching and bool(self._server_name)
+        self._plain = not (self._trusted or host_matching or self._subdomain_matching)
+
+    def __call__(self, scope: Scope) -> tuple[str, list[str] | None, str]:
+        """Return path, segments and domain of a scope.
+
+        Returns:
+            The decoded path below the root path; its segments when they cannot be told from the
+            path (an encoded slash), else ``None``; and the domain part that rules are matched with.
+
+        Raises:
+            HTTPException: A 4xx for what breaks a rule; the peer's fault.
+        """
+        try:
+            block = check_block(
+                scope["headers"], max_count=self._max_count, max_bytes=self._max_bytes
+            )
+            path, segments, authority = split_target(
+                scope["path"],
+                scope.get("raw_path"),
+                scope.get("root_path", ""),
+                max_length=self._max_url,
+                query_length=len(scope.get("query_string", b"")),
+            )
+            raw_host = block.get(b"host")
+            host = check_host(raw_host) if raw_host is not None else _missing_host(scope)
+        except WireError as error:
+            raise default_exceptions[error.status]() from error
+        if authority is not None and authority.lower() != host:
+            raise BadRequest
+        if scope["type"] == "websocket":
+            self._check_origin(scope, host)
+        return path, segments, "" if self._plain else self._domain(host, scope)
+
+    def _domain(self, host: str, scope: Scope) -> str:
+        if self._trusted and not host_is_trusted(host, self._trusted):
+            raise SecurityError
+        host = strip_default_port(host, scope.get("scheme", "http"))
+        if self._host_matching:
+            return host
+        if not self._subdomain_matching:
+            return ""
+        name = _without_port(host)
+        if name == self._server_name:
+            return ""
+        subdomain = name.removesuffix(f".{self._server_name}")
+        return "<invalid>" if subdomain == name else subdomain
+
+    def _check_origin(self, scope: Scope, host: str) -> None:
+        """Refuse a browser's handshake from a foreign page (cross-site WebSocket hijacking)."""
+        origins = [value for name, value in scope["headers"] if name.lower() == b"origin"]
+        if not origins:
+            return
+        origin = origins[0].decode("latin-1")
+        scheme = _ORIGIN_SCHEMES.get(scope.get("scheme") or "ws", "http")
+        own = f"{scheme}://{strip_default_port(host, scheme)}"
+        if len(origins) > 1 or (origin != own and origin not in self._origins):
+            raise Forbidden("This WebSocket may not be opened from another site.")
+
+
+def _trusted_hosts(config: Mapping[str, Any]) -> tuple[str, ...]:
+    if config["TRUSTED_HOSTS"]:
+        return tuple(config["TRUSTED_HOSTS"])
+    if not config["DEBUG"]:
+        return ()
+    name = config["SERVER_NAME"]
+    return (*_LOOPBACK, name, f".{name}") if name else _LOOPBACK
+
+
+def _missing_host(scope: Scope) -> str:
+    """HTTP/1.0 may leave the Host out; later versions may not (RFC 9112 section 3.2)."""
+    if scope.get("http_version", "1.1") not in {"0.9", "1.0"}:
+        raise BadHost
+    return ""
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rpartition(":")[0] or host

@@ -1,0 +1,129 @@
+"""Floor 6: what a view returned becomes a response, by one table.
+
+The table is surface section 12 of Flask's behaviour, with every kind of iterator admitted.
+"""
+
+import inspect
+from collections.abc import AsyncIterable, Iterator, Mapping
+from typing import Any
+
+from erlen.exceptions import HTTPException, reason_phrase
+from erlen.exchange.response import Response
+from erlen.protocols import JSONProvider
+from erlen.routing.rule import Rule
+from erlen.wire.headers import Headers
+
+
+class Coercion:
+    """Makes responses of view values, with the application's seats.
+
+    Attributes:
+        response_class: Class of the responses that are made here.
+        json: Provider for ``dict`` and ``list``.
+    """
+
+    __slots__ = ("json", "response_class")
+
+    def __init__(self, response_class: type[Response], json: JSONProvider) -> None:
+        """Both are the application's."""
+        self.response_class = response_class
+        self.json = json
+
+    def __call__(self, value: Any, rule: Rule | None = None) -> Response:
+        """Return the response that *value* stands for.
+
+        Args:
+            value: ``str``, ``bytes``, ``dict``, ``list``, a response, an HTTP exception, any
+                iterator or asynchronous iterable of chunks; or a tuple of one of these with a
+                status, headers, or both.
+            rule: Names the view in the error.
+
+        Raises:
+            TypeError: *value* is none of them; the view's fault.
+        """
+        if type(value) is str:
+            return self.response_class(value)
+        if isinstance(value, tuple):
+            return self._from_tuple(value, rule)
+        return self._from_body(value, rule)
+
+    def _from_tuple(self, value: tuple[Any, ...], rule: Rule | None) -> Response:
+        match value:
+            case (body, status, headers):
+                pass
+            case (body, Headers() | Mapping() | tuple() | list() as headers):
+                status = None
+            case (body, status):
+                headers = None
+            case _:
+                raise TypeError(
+                    f"{_view(rule)} returned a tuple of {len(value)}. "
+                    "Return (body, status, headers), (body, status) or (body, headers)."
+                )
+        response = self._from_body(body, rule)
+        if status is not None:
+            response.status = status
+        if headers is not None:
+            response.headers.update(headers)
+        return response
+
+    def _from_body(self, value: Any, rule: Rule | None) -> Response:
+        if isinstance(value, Response):
+            return value
+        if isinstance(value, dict | list):
+            return self.response_class(self.json.encode(value), mimetype=self.json.mimetype)
+        if isinstance(value, str | bytes | bytearray | memoryview | AsyncIterable | Iterator):
+            return self.response_class(value)
+        if isinstance(value, HTTPException):
+            response: Response = value.get_response()
+            return response
+        raise self._unusable(value, rule)
+
+    @staticmethod
+    def _unusable(value: Any, rule: Rule | None) -> TypeError:
+        if value is None:
+            return TypeError(
+                f"{_view(rule)} returned None, or ended without a return statement. "
+                'Return a response, for example "" with status 204.'
+            )
+        if inspect.iscoroutine(value):
+            line = value.cr_frame.f_lineno if value.cr_frame else value.cr_code.co_firstlineno
+            where = f"{value.__qualname__}, {value.cr_code.co_filename}:{line}"
+            value.close()
+            return TypeError(
+                f"{_view(rule)} returned an un-awaited coroutine ({where}). "
+                "Write 'await' in front of the call that made it."
+            )
+        return TypeError(
+            f"{_view(rule)} returned {value!r} of type {type(value).__name__}. Return str, bytes, "
+            "dict, list, an iterator of chunks, a response, or a tuple of one of these with status "
+            "and headers."
+        )
+
+    def error(self, error: HTTPException, *, prefers_json: bool, debug: bool) -> Response:
+        """Return the response of an HTTP exception that no handler took.
+
+        Args:
+            error: The exception; one that carries a response is that response.
+            prefers_json: Answer with problem details instead of HTML (RFC 9457).
+            debug: Whether ``BadRequestKeyError`` may name its key.
+        """
+        if debug and hasattr(error, "show_exception"):
+            error.show_exception = True
+        response: Response = error.get_response()
+        if prefers_json and error.response is None and error.code is not None and error.code >= 400:
+            problem = {"type": "about:blank", "title": error.name, "status": error.code}
+            if error.description:
+                problem["detail"] = error.description
+            response.set_data(self.json.encode(problem))
+            response.content_type = "application/problem+json"
+        return response
+
+
+def _view(rule: Rule | None) -> str:
+    return "The function" if rule is None else f"The view of endpoint {rule.endpoint!r}"
+
+
+def plain_error(response_class: type[Response], code: int = 500) -> Response:
+    """Return a fixed page, for when everything that could make a better one has failed."""
+    return response_class(reason_phrase(code), status=code, mimetype="text/plain")

@@ -1,0 +1,102 @@
+"""Floor 6: the whole life of an exchange, HTTP and WebSocket alike. Read this file first.
+
+scope → match → context → before hooks → view → coerce → after hooks → send → teardown
+
+``serve`` is the frame: one context, one response, one teardown. ``run`` is what happens inside.
+"""
+
+from typing import Any
+
+import anyio
+
+from erlen.context import Context, current_context
+from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
+from erlen.exchange.response import Response
+from erlen.pipeline.adapt import adapt
+from erlen.pipeline.plan import Pipeline, Plan
+from erlen.pipeline.recovery import recover, recover_from_after
+from erlen.protocols import Receive, Scope, Send
+
+
+async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one HTTP request or WebSocket, from the scope to the teardown."""
+    context = plan.open(scope, receive, send)
+    line: Pipeline = context.line
+    token = current_context.set(context)
+    try:
+        outcome = await run(line, context)
+        await line.end(context, outcome)
+    except (ClientDisconnected, WebSocketDisconnect) as left:
+        context.error = left
+    except BaseException as error:
+        context.error = error
+        raise
+    finally:
+        if line.teardown or context.has_worker:
+            await tear_down(line, context)
+        current_context.reset(token)
+
+
+async def run(line: Pipeline, context: Context) -> Response | None:
+    """Run hooks and view and return the response; ``None`` for a WebSocket that was not refused.
+
+    Errors become responses by the handlers. What leaves here is the client's disconnect, and in
+    tests and debug mode an error that nothing handled.
+    """
+    try:
+        outcome = await call_view(line, context)
+    except (ClientDisconnected, WebSocketDisconnect):
+        raise
+    except Exception as error:  # noqa: BLE001  # the one place where errors of views end
+        outcome = await recover(line, context, error)
+    if line.after or context.after_this:
+        try:
+            outcome = await call_after(line, context, outcome)
+        except Exception as error:  # noqa: BLE001  # a failing hook is answered, and not called again
+            outcome = await recover_from_after(line, context, error)
+    return outcome
+
+
+async def call_view(line: Pipeline, context: Context) -> Response | None:
+    """Run what comes before the view, the view unless a hook answered, and make the response."""
+    value: Any = None
+    if line.before or line.prepare:
+        value = await call_before(line, context)
+    if value is None:
+        value = await line.view(**(context.view_args or {}))
+    if value is None and context.scope["type"] == "websocket":
+        return None
+    return line.coerce(value, context.rule)
+
+
+async def call_before(line: Pipeline, context: Context) -> Any:
+    """Run URL value preprocessors and before hooks; return what the first hook answers, if any."""
+    for prepare in line.prepare:
+        prepare(context.exchange.endpoint, context.view_args)
+    for before in line.before:
+        if (value := await before()) is not None:
+            return value
+    return None
+
+
+async def call_after(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
+    """Pass the outcome through the after hooks, those of this exchange first."""
+    for function in (*map(adapt, context.after_this or ()), *line.after):
+        outcome = await function(outcome)
+        if outcome is None and context.scope["type"] == "http":
+            raise TypeError(
+                f"The after hook {function.__qualname__!r} returned None. "
+                "Return the response that it was given, or another."
+            )
+    return outcome
+
+
+async def tear_down(line: Pipeline, context: Context) -> None:
+    """Run every teardown hook, whatever is cancelled and whichever fails; then free the thread."""
+    with anyio.CancelScope(shield=True):
+        for teardown in line.teardown:
+            try:
+                await teardown(context.error)
+            except Exception as error:  # noqa: BLE001  # the next ones must run too
+                context.app.log_exception(error)
+        context.release()

@@ -1,0 +1,209 @@
+"""Floor 6: the freeze: declarations become an immutable plan with one pipeline per endpoint.
+
+Everything is thought of once here: which hooks run in which order, which handler serves which
+scope, what a ``def`` needs, what the limits are. A request only reads.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from erlen.context import Context, current
+from erlen.exceptions import HTTPException, SetupError
+from erlen.exchange.request import Request
+from erlen.exchange.response import Response
+from erlen.exchange.settings import Settings
+from erlen.pipeline.adapt import Async, adapt
+from erlen.pipeline.admission import Admission
+from erlen.pipeline.coerce import Coercion
+from erlen.pipeline.endings import end_http, end_websocket
+from erlen.pipeline.registry import Declarations, Handlers
+from erlen.protocols import Application, Receive, Scope, Send
+from erlen.routing.map import Map
+from erlen.routing.rule import Rule
+from erlen.threads import Threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """All that happens to one exchange, in order; made at the freeze.
+
+    Attributes:
+        prepare: URL value preprocessors, outermost scope first.
+        before: Before hooks, outermost scope first.
+        view: The view, a coroutine function.
+        coerce: Makes a response of the view's value.
+        handlers: Error handlers, innermost scope first.
+        after: After hooks, innermost scope first, each scope in reverse.
+        end: Sends the response, or ends the WebSocket.
+        teardown: Teardown hooks, innermost scope first, each in reverse, the application's last.
+        context_processors: What gives templates their variables, outermost first.
+        options: What serves OPTIONS when that is automatic.
+    """
+
+    prepare: tuple[Callable[..., Any], ...]
+    before: tuple[Async, ...]
+    view: Async
+    coerce: Coercion
+    handlers: tuple[Handlers, ...]
+    after: tuple[Async, ...]
+    end: Callable[[Context, Response | None], Awaitable[None]]
+    teardown: tuple[Async, ...]
+    context_processors: tuple[Callable[..., Any], ...]
+    settings: Settings
+    request_class: type[Request]
+    threads: Threads
+    options: "Pipeline | None" = None
+
+
+class Plannable(Application, Protocol):
+    """What the freeze reads of an application."""
+
+    teardown_appcontext_functions: list[Callable[..., Any]]
+    url_map: Map
+    view_functions: dict[str, Callable[..., Any]]
+    request_class: type[Request]
+
+    def declarations_of(self, blueprint: str) -> Sequence[Declarations]:
+        """Return what the endpoints of a dotted blueprint obey, the application's first."""
+        ...
+
+    def make_default_options_response(self) -> Any:
+        """Answer an automatic OPTIONS."""
+        ...
+
+
+class Plan:
+    """The frozen application: finds the pipeline of a scope.
+
+    Attributes:
+        app: The application.
+        unmatched: Pipelines by scope type for 404, 405 and redirects: the application's hooks run.
+        refused: The same for malformed requests: no before hook runs.
+        outside: Pipeline of an application context.
+    """
+
+    def __init__(self, app: Plannable) -> None:
+        """Read *app*'s declarations; :meth:`compile` is needed before :meth:`open`."""
+        self.app: Plannable = app
+        self.admit = Admission(
+            app.config,
+            host_matching=app.url_map.host_matching,
+            subdomain_matching=app.url_map.subdomain_matching,
+        )
+        self._match = app.url_map.match
+        self._settings = Settings.from_config(app.config, app.json)
+        self._coerce = Coercion(_sized(app.response_class, self._settings), app.json)
+        self._adapted: dict[Callable[..., Any], Async] = {}
+        self._scopes: dict[tuple[str, bool], Pipeline] = {}
+        self.unmatched = {"http": self._scope("", False), "websocket": self._scope("", True)}
+        self.refused = {kind: replace(line, before=()) for kind, line in self.unmatched.items()}
+        self.outside = replace(
+            self.unmatched["http"], teardown=self._adapt(app.teardown_appcontext_functions[::-1])
+        )
+
+    def compile(self) -> "Plan":
+        """Give every rule its pipeline and build the routing tree.
+
+        Raises:
+            SetupError: A rule has no view.
+        """
+        for rule in self.app.url_map.iter_rules():
+            rule.target = self._line_of(rule)
+        self.app.url_map.compile()
+        return self
+
+    def open(self, scope: Scope, receive: Receive, send: Send) -> Context:
+        """Return the context of a new exchange, with the pipeline that serves it."""
+        kind = scope["type"]
+        path: str = scope["path"]
+        lines = self.refused
+        try:
+            path, segments, domain = self.admit(scope)
+            lines = self.unmatched
+            method = scope.get("method", "GET")
+            rule, view_args = self._match(segments or path, method, kind == "websocket", domain)
+        except HTTPException as error:
+            return Context(self.app, lines[kind], scope, receive, send, path, None, None, error)
+        line = rule.target
+        if method == "OPTIONS" and rule.provide_automatic_options:
+            line = line.options
+        return Context(self.app, line, scope, receive, send, path, rule, view_args)
+
+    def _line_of(self, rule: Rule) -> Pipeline | None:
+        view = self.app.view_functions.get(rule.endpoint)
+        if view is not None:
+            scope = self._scope(rule.endpoint.rpartition(".")[0], rule.websocket)
+            return replace(scope, view=self._adapt([view])[0])
+        if rule.build_only or rule.redirect_to is not None:
+            return None
+        raise SetupError(
+            f"The rule {rule.rule!r} has the endpoint {rule.endpoint!r}, which has no view. "
+            "Give the rule a view_func, or attach one with @app.endpoint."
+        )
+
+    def _scope(self, blueprint: str, websocket: bool) -> Pipeline:
+        """Return the pipeline that a scope's endpoints share, all but their views."""
+        try:
+            return self._scopes[blueprint, websocket]
+        except KeyError:
+            line = self._scopes[blueprint, websocket] = self._new_scope(blueprint, websocket)
+            return line
+
+    def _new_scope(self, blueprint: str, websocket: bool) -> Pipeline:
+        outer = self.app.declarations_of(blueprint)
+        inner = outer[::-1]
+        kind = "websocket" if websocket else "request"
+        after = [hook for scope in inner for hook in getattr(scope, f"after_{kind}")[::-1]]
+        teardown = [hook for scope in inner for hook in getattr(scope, f"teardown_{kind}")[::-1]]
+        line = Pipeline(
+            prepare=tuple(hook for scope in outer for hook in scope.url_value_preprocessors),
+            before=self._adapt(
+                hook for scope in outer for hook in getattr(scope, f"before_{kind}")
+            ),
+            view=_raise_routing_exception,
+            coerce=self._coerce,
+            handlers=tuple(self._adapt_handlers(scope.error_handlers) for scope in inner),
+            after=self._adapt(after),
+            end=end_websocket if websocket else end_http,
+            teardown=self._adapt([*teardown, *self.app.teardown_appcontext_functions[::-1]]),
+            context_processors=tuple(hook for scope in outer for hook in scope.context_processors),
+            settings=self._settings,
+            request_class=self.app.request_class,
+            threads=self.app.threads,
+        )
+        return replace(line, options=replace(line, view=self._answer_options))
+
+    async def _answer_options(self, **_view_args: Any) -> Any:
+        return self.app.make_default_options_response()
+
+    def _adapt(self, functions: Iterable[Callable[..., Any]]) -> tuple[Async, ...]:
+        return tuple(map(self._adapt_one, functions))
+
+    def _adapt_one(self, function: Callable[..., Any]) -> Async:
+        # One wrapper for a function that is declared twice, and one look at it.
+        try:
+            return self._adapted[function]
+        except KeyError:
+            adapted = self._adapted[function] = adapt(function)
+            return adapted
+
+    def _adapt_handlers(self, handlers: Handlers) -> Handlers:
+        return {
+            code: {cls: self._adapt_one(function) for cls, function in by_class.items()}
+            for code, by_class in handlers.items()
+        }
+
+
+async def _raise_routing_exception(**_view_args: Any) -> Any:
+    error = current().routing_exception
+    assert error is not None
+    raise error
+
+
+def _sized(response_class: type[Response], settings: Settings) -> type[Response]:
+    """Return *response_class* with the configured limit of a cookie."""
+    if response_class.max_cookie_size == settings.max_cookie_size:
+        return response_class
+    members = {"max_cookie_size": settings.max_cookie_size}
+    return type(response_class.__name__, (response_class,), members)

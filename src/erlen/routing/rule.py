@@ -1,0 +1,300 @@
+"""Floor 2: one rule: its declaration, what it matches, and the URLs that it builds."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from erlen.routing.converters import ValidationError
+from erlen.routing.pattern import Part, Placeholder
+from erlen.routing.template import Template, Writer, split_parts
+from erlen.wire.urls import urlencode
+
+# SAFETY: a value in a host must not end the host (``evil.com/``, ``evil.com#``, ``user@``).
+_HOST_TEXT = re.compile(r"[A-Za-z0-9._-]*(?::[0-9]+)?", re.ASCII)
+_WEBSOCKET_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class RuleMap(Protocol):
+    """What a rule asks of the map that it is bound to."""
+
+    default_subdomain: str
+    strict_slashes: bool
+    merge_slashes: bool
+    host_matching: bool
+    sort_parameters: bool
+    sort_key: Callable[[tuple[str, Any]], Any] | None
+
+    def placeholder(self, converter: str, arguments: str) -> Placeholder:
+        """Return the placeholder for a converter's name and the text of its arguments."""
+        ...
+
+
+class Rule:
+    """A path with placeholders and what stands behind it.
+
+    Args:
+        rule: The path, beginning with a slash: ``/users/<name>/posts/<int:id>``.
+        endpoint: Name of what answers.
+        methods: Methods accepted, ``None`` for all; ``GET`` brings ``HEAD`` along.
+        defaults: Values for the view beside those in the path.
+        subdomain: Subdomain, may have placeholders; ``None`` for the map's default.
+        host: Host, may have placeholders; counts in a map with ``host_matching``.
+        strict_slashes: Whether ``/a`` and ``/a/`` differ; ``None`` for the map's setting.
+        merge_slashes: Whether runs of slashes redirect to one; ``None`` for the map's setting.
+        build_only: Only build URLs, never match.
+        redirect_to: Answer with a redirect: text with ``<name>`` for values, or a function of the
+            adapter and the values. A target without a scheme is relative to the script root.
+        alias: Redirect to the URL of the endpoint's other rule.
+        websocket: Match WebSocket handshakes instead of HTTP requests.
+        provide_automatic_options: Kept for the application, which answers OPTIONS.
+        origin: Where the rule was declared, for error messages.
+
+    Raises:
+        ValueError: The text is malformed, a variable occurs twice, or a WebSocket rule has a
+            method other than GET, HEAD and OPTIONS.
+        TypeError: *methods* is one string.
+
+    Attributes:
+        arguments: Names of all values for the view, those of *defaults* included.
+        domain: The host or subdomain, whichever the map matches; set by :meth:`bind`.
+        path: The path; its placeholders have converters after :meth:`bind`.
+        parts: Static segments as text, the others as ``Part``; set by :meth:`bind`.
+        key: Equal for rules that match the same URLs; set by :meth:`bind`.
+        preferred: Rules whose URL is the canonical one; set when the map is compiled.
+        value_names: Names of the placeholders, those of the domain first.
+        is_branch: Whether the text ends with a slash.
+        is_leaf: The opposite.
+        target: Free for whoever serves the rule; routing never looks at it.
+    """
+
+    __slots__ = (
+        "_write", "_write_domain", "alias", "arguments", "build_only", "defaults", "domain",
+        "endpoint", "host", "is_branch", "key", "map", "merge_slashes", "methods", "origin",
+        "parts", "path", "preferred", "provide_automatic_options", "redirect_to", "rule",
+        "strict_slashes", "subdomain", "target", "value_names", "websocket",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913  # the signature is the field's own
+        self,
+        rule: str,
+        *,
+        endpoint: str,
+        methods: Iterable[str] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        subdomain: str | None = None,
+        host: str | None = None,
+        strict_slashes: bool | None = None,
+        merge_slashes: bool | None = None,
+        build_only: bool = False,
+        redirect_to: str | Callable[..., str] | None = None,
+        alias: bool = False,
+        websocket: bool = False,
+        provide_automatic_options: bool | None = None,
+        origin: str = "",
+    ) -> None:
+        if not rule.startswith("/"):
+            raise ValueError(
+                f"URL rule {rule!r} must start with a slash. Write it as {'/' + rule!r}."
+            )
+        self.rule = rule
+        self.endpoint = endpoint
+        self.methods = _method_set(rule, methods, websocket)
+        self.defaults = dict(defaults) if defaults else None
+        self.subdomain = subdomain
+        self.host = host
+        self.strict_slashes = strict_slashes
+        self.merge_slashes = merge_slashes
+        self.build_only = build_only
+        self.redirect_to = redirect_to
+        self.alias = alias
+        self.websocket = websocket
+        self.provide_automatic_options = provide_automatic_options
+        self.origin = origin
+        self.target: Any = None
+        self.is_branch = rule.endswith("/")
+        self.path = Template(rule)
+        self.domain: Template | None = None
+        self.arguments = {*self.path.names, *(defaults or ())}
+        self.map: RuleMap | None = None
+        self.parts: list[str | Part] = []
+        self.key: tuple[Any, ...] = ()
+        self.value_names: list[str] = self.path.names
+        self.preferred: tuple[Rule, ...] = ()
+        self._write: Writer | None = None
+        self._write_domain: Writer | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the text does not end with a slash."""
+        return not self.is_branch
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a match needs no more than the text: no value to read, no redirect."""
+        return not self.value_names and not self.preferred and self.redirect_to is None
+
+    def bind(self, map: RuleMap) -> None:  # noqa: A002
+        """Take the settings of *map* and make the converters; called by ``Map.add``.
+
+        Raises:
+            LookupError: A converter is unknown.
+            RuntimeError: The rule belongs to a map already.
+            ValueError: A variable of the host occurs in the path too.
+        """
+        if self.map is not None:
+            raise RuntimeError(
+                f"URL rule {self.rule!r} is bound to a map already. Create one rule for each map."
+            )
+        if self.strict_slashes is None:
+            self.strict_slashes = map.strict_slashes
+        if self.merge_slashes is None:
+            self.merge_slashes = map.merge_slashes
+        if self.subdomain is None:
+            self.subdomain = map.default_subdomain
+        domain = (self.host if map.host_matching else self.subdomain) or ""
+        domain_key = self._bind_domain(domain, map) if domain else ()
+        self.path.bind(map)
+        if self.merge_slashes:
+            self.path.merge_slashes()
+        self.parts = self._split()
+        keys = (part if isinstance(part, str) else part.key for part in self.parts)
+        self.key = (domain_key, self.websocket, self.is_branch, *keys)
+        self.map = map
+
+    def _bind_domain(self, text: str, map: RuleMap) -> tuple[Any, ...]:  # noqa: A002
+        domain = Template(text)
+        both = self.arguments.intersection(domain.names)
+        if both:
+            raise ValueError(
+                f"The variable {min(both)!r} occurs in the host {text!r} and in {self.rule!r}. "
+                "Give every placeholder a name of its own."
+            )
+        domain.texts = [each.lower() for each in domain.texts]
+        domain.bind(map)
+        self.domain = domain
+        self.arguments.update(domain.names)
+        self.value_names = domain.names + self.path.names
+        pieces = domain.pieces()
+        return tuple(piece if isinstance(piece, str) else piece.key for piece in pieces)
+
+    def _split(self) -> list[str | Part]:
+        if not self.path.names:
+            text = self.path.texts[0]
+            return list(text[1 : -1 if self.is_branch else None].split("/")) if text != "/" else []
+        pieces = self.path.pieces()
+        first, last = self.path.texts[0][1:], self.path.texts[-1]
+        pieces[:1] = [first] if first else []
+        if self.is_branch:
+            pieces[-1:] = [last[:-1]] if last != "/" else []
+        return split_parts(pieces)
+
+    def build(
+        self, values: Mapping[str, Any], append_unknown: bool = True
+    ) -> tuple[str, str] | None:
+        """Return the URL for *values* as host or subdomain and path with query.
+
+        Args:
+            values: By name; those that the rule does not know become the query, in order, with
+                lists, tuples and sets as repeated keys.
+            append_unknown: Whether there is a query at all.
+
+        Returns:
+            Both percent-encoded, or ``None`` when a value is missing or refused by its converter
+            with ``ValidationError``.
+
+        Raises:
+            ValueError: From a converter that is given a value it cannot write.
+        """
+        if self._write is None:
+            self._write = Writer(self.path)
+            self._write_domain = Writer(self.domain) if self.domain is not None else None
+        given = {**self.defaults, **values} if self.defaults else values
+        if not given.keys() >= self.arguments:
+            return None
+        try:
+            path = self._write(given)
+            domain = self._write_domain(given) if self._write_domain else ""
+        except ValidationError:
+            return None
+        if not _HOST_TEXT.fullmatch(domain):
+            return None
+        if path.startswith("//"):
+            # SAFETY: a value that begins with a slash must not make the URL lead to another host.
+            path = f"/%2F{path[2:]}"
+        if append_unknown and len(values) > 0:
+            query = self._query(values)
+            if query:
+                return domain, f"{path}?{query}"
+        return domain, path
+
+    def _query(self, values: Mapping[str, Any]) -> str:
+        pairs: list[tuple[str, Any]] = []
+        for name, value in values.items():
+            if name in self.arguments:
+                continue
+            if isinstance(value, list | tuple | set | frozenset):
+                pairs += [(name, each) for each in value]
+            else:
+                pairs.append((name, value))
+        if self.map is not None and self.map.sort_parameters:
+            pairs.sort(key=self.map.sort_key)
+        return urlencode(pairs) if pairs else ""
+
+    def suits(self, values: Mapping[str, Any], method: str | None) -> bool:
+        """Whether the rule accepts *method* and its URL means exactly these values.
+
+        Every variable must be given or have a default; a value given for a default that is not in
+        the URL must be equal to it.
+        """
+        if method is not None and self.methods is not None and method not in self.methods:
+            return False
+        defaults = self.defaults or {}
+        for name in self.arguments:
+            if name in values:
+                if name in defaults and not self._shows(name) and values[name] != defaults[name]:
+                    return False
+            elif name not in defaults:
+                return False
+        return True
+
+    def _shows(self, name: str) -> bool:
+        return name in self.path.names or (self.domain is not None and name in self.domain.names)
+
+    def describe(self) -> str:
+        """Return the rule in one line for error messages: text, methods, endpoint and origin."""
+        methods = ", ".join(sorted(self.methods)) if self.methods is not None else "all methods"
+        kind = "websocket " if self.websocket else ""
+        host = f" on {self.host or self.subdomain!r}" if self.host or self.subdomain else ""
+        where = f", declared at {self.origin}" if self.origin else ""
+        return f"{kind}{self.rule!r}{host} ({methods}) for endpoint {self.endpoint!r}{where}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return (self.rule, self.host, self.subdomain, self.websocket) == (
+            other.rule, other.host, other.subdomain, other.websocket
+        )  # fmt: skip
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values may change
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.describe()}>"
+
+
+def _method_set(rule: str, methods: Iterable[str] | None, websocket: bool) -> frozenset[str] | None:
+    if methods is None:
+        return None
+    if isinstance(methods, str):
+        raise TypeError(
+            f"The methods of {rule!r} are the string {methods!r}. "
+            f"Allowed methods must be a list of strings, for example [{methods!r}]."
+        )
+    given = frozenset(method.upper() for method in methods)
+    if "GET" in given:
+        given |= {"HEAD"}
+    if websocket and not given <= _WEBSOCKET_METHODS:
+        raise ValueError(
+            f"WebSocket rule {rule!r} has the methods {sorted(given - _WEBSOCKET_METHODS)}. "
+            "A WebSocket handshake is a GET; give no other methods than GET, HEAD and OPTIONS."
+        )
+    return given

@@ -1,0 +1,155 @@
+"""Floor 3: the one worker thread of an exchange, in which all its ``def`` functions run.
+
+A thread-bound object that a ``def`` hook opens (a SQLite connection on ``g``) can be used by the
+``def`` view and closed by the ``def`` teardown, as in Flask. Threads are kept for the next exchange;
+an idle one ends after :data:`IDLE_SECONDS`.
+"""
+
+import contextvars
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import anyio
+from anyio import from_thread
+from anyio.lowlevel import RunVar, current_token
+
+#: Seconds after which an unused thread ends.
+IDLE_SECONDS = 5.0
+
+
+class _Job(NamedTuple):
+    """One call, on its way to the thread and back."""
+
+    context: contextvars.Context
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    result: list[Any]
+    done: anyio.Event
+    token: Any
+
+
+class _Thread(threading.Thread):
+    """A thread that runs one job after another until it is idle for too long."""
+
+    def __init__(self, idle: "deque[_Thread]") -> None:
+        super().__init__(name="erlen-worker", daemon=True)
+        self.jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._idle = idle
+
+    def run(self) -> None:
+        while True:
+            try:
+                job = self.jobs.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                if self._retire():
+                    return
+                continue
+            if job is None:
+                return
+            _perform(job)
+            del job  # its context and result must not live until the next one
+
+    def _retire(self) -> bool:
+        # Whoever removes the thread from the idle ones owns it: then no job can be on its way.
+        try:
+            self._idle.remove(self)
+        except ValueError:
+            return False
+        return True
+
+
+def _perform(job: _Job) -> None:
+    try:
+        job.result[:] = (job.context.run(job.function, *job.args), None)
+    except BaseException as error:  # noqa: BLE001  # raised again by the waiting task
+        job.result[:] = (None, error)
+    try:
+        from_thread.run_sync(job.done.set, token=job.token)
+    except RuntimeError:
+        pass  # the event loop ended meanwhile: nobody waits
+
+
+class Threads:
+    """The threads of one application: a bounded number in use at once.
+
+    Attributes:
+        size: How many exchanges may have a worker thread at the same time; others wait.
+    """
+
+    def __init__(self, size: int) -> None:
+        """*size* is at least 1."""
+        self.size = size
+        self._idle: deque[_Thread] = deque()
+        self._limiter: RunVar[anyio.CapacityLimiter] = RunVar("erlen-threads")
+
+    async def acquire(self) -> "Worker":
+        """Return a worker of one's own, waiting while :attr:`size` are in use."""
+        try:
+            limiter = self._limiter.get()
+        except LookupError:
+            limiter = anyio.CapacityLimiter(self.size)
+            self._limiter.set(limiter)
+        borrower = object()
+        await limiter.acquire_on_behalf_of(borrower)
+        try:
+            thread = self._idle.pop()
+        except IndexError:
+            thread = _Thread(self._idle)
+            thread.start()
+        return Worker(thread, lambda: limiter.release_on_behalf_of(borrower))
+
+    def close(self) -> None:
+        """End the idle threads; one that is in use ends by itself after it was given back."""
+        while self._idle:
+            thread = self._idle.pop()
+            thread.jobs.put(None)
+            thread.join()
+
+
+class Worker:
+    """One thread, lent to one exchange."""
+
+    def __init__(self, thread: _Thread, free: Callable[[], None]) -> None:
+        """*free* gives the place back to the others."""
+        self._thread = thread
+        self._free = free
+
+    async def run(self, function: Callable[..., Any], /, *args: Any) -> Any:
+        """Call *function* in the thread, with the caller's context variables, and return its result.
+
+        Variables that the function sets are set for the caller too, so that a ``def`` hook and a
+        coroutine view see one another's.
+
+        Cancellation: waits for the call to end; a thread cannot be stopped.
+        """
+        context = contextvars.copy_context()
+        job = _Job(context, function, args, [], anyio.Event(), current_token())
+        self._thread.jobs.put(job)
+        with anyio.CancelScope(shield=True):
+            await job.done.wait()
+        _adopt(context)
+        value, error = job.result
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # a traceback that names itself would live until the next collection
+        return value
+
+    def release(self) -> None:
+        """Give the thread back; the worker is not used again."""
+        self._thread._idle.append(self._thread)  # noqa: SLF001  # both halves live in this module
+        self._free()
+
+
+def _adopt(context: contextvars.Context) -> None:
+    current = contextvars.copy_context()
+    for variable, value in context.items():
+        if current.get(variable, _MISSING) is not value:
+            variable.set(value)
+
+
+_MISSING: Any = object()
