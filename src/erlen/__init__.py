@@ -17,6 +17,7 @@ from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import WebSocket
 from erlen.links import url_for
+from erlen.pages import render_template, render_template_string
 from erlen.proxies import g, request, websocket
 from erlen.replies import jsonify, make_response, redirect
 
@@ -48,16 +49,3 @@ __all__ = [
     "websocket",
 ]
 
-
-async def render_template(name: str | list[str], /, **context: object) -> str:
-    """Render a template file to text; see :func:`erlen.templating.render_template`."""
-    from erlen.templating import render_template as render
-
-    return await render(name, **context)
-
-
-async def render_template_string(source: str, /, **context: object) -> str:
-    """Render template text to text; see :func:`erlen.templating.render_template_string`."""
-    from erlen.templating import render_template_string as render
-
-    return await render(source, **context)

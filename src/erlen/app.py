@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar, cast
 
@@ -24,11 +24,11 @@ from erlen.location import (
 )
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
-from erlen.pipeline.lifespan import LifespanDeclarations, State, serve_lifespan
 from erlen.pipeline.manual import ManualContext
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
     Declarations,
+    LifespanDeclarations,
     Registry,
     declaration_site,
     endpoint_of,
@@ -39,30 +39,38 @@ from erlen.proxies import Proxy
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
+from erlen.state import State
 from erlen.threads import Threads
 from erlen.wire.urls import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Door(functools.partial[Any]):
-    """``app(scope, receive, send)``; called the WSGI way it says so.
+class Door(functools.partial[Any]):
+    """What a server calls: ``app(scope, receive, send)``; called the WSGI way it says what to do.
 
     A subclass of ``partial`` around a coroutine function, because servers ask
     ``inspect.iscoroutinefunction(app.__call__)`` to tell ASGI 3 from ASGI 2.
+
+    Attributes:
+        app: The application.
     """
 
-    def __call__(self, /, scope: Any, receive: Any = None, send: Any = None) -> Any:
+    app: "Erlen"
+
+    def __call__(self, scope: Any, receive: Any, send: Any = None, /) -> Any:
+        """Serve one scope; ``TypeError`` for the two arguments of a WSGI server."""
         if send is None:
             raise TypeError(
-                "The application was called with two arguments, as a WSGI server calls. erlen is an "
-                "ASGI application: serve it with 'erlen --app module:app run' or 'uvicorn module:app'."
+                "The application was called with two arguments, as a WSGI server calls. erlen is "
+                "an ASGI application: serve it with 'erlen --app module:app run' or "
+                "'uvicorn module:app'."
             )
-        return self.keywords["app"].asgi_app(scope, receive, send)
+        return self.app.asgi_app(scope, receive, send)
 
 
-async def _is_asgi_3(app: "Erlen", scope: Scope, receive: Receive, send: Send) -> None:
-    """Stand for the application where a server asks what kind it is; never called."""
+async def _asgi_3(scope: Scope, receive: Receive, send: Send) -> None:
+    """Show servers what kind of callable the application is; never called."""
 
 
 class Erlen(Registry):
@@ -137,11 +145,12 @@ class Erlen(Registry):
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.teardown_appcontext_functions: list[Callable[..., Any]] = []
         self.asgi_app: ASGIApp = self._serve_first
-        self._lifespan = LifespanDeclarations()
+        self.lifespan_declarations = LifespanDeclarations()
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
         self._plan: Plan | None = None
         self._stack: ASGIApp | None = None
-        self._door = _Door(_is_asgi_3, app=self)
+        self._door = Door(_asgi_3)
+        self._door.app = self
 
     # --- serving ----------------------------------------------------------------------------------
 
@@ -161,25 +170,17 @@ class Erlen(Registry):
             SetupError, ValueError: A declaration or a setting cannot work; names it.
         """
         check_config(self.config)
+        if isinstance(self.json, DefaultJSONProvider):
+            self.json.max_depth = self.config["JSON_MAX_DEPTH"]
         self._plan = Plan(self).compile()
         self.frozen = True
-        stack = functools.partial(self._enter, self._plan)
+        stack: ASGIApp = functools.partial(serve, self._plan)
         for factory, options in reversed(self._middleware):
             stack = factory(stack, **options)
         self._stack = stack
         if self.asgi_app == self._serve_first:
             self.asgi_app = stack
         return stack
-
-    def _enter(self, plan: Plan, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        kind = scope["type"]
-        if kind in {"http", "websocket"}:
-            return serve(plan, scope, receive, send)
-        if kind == "lifespan":
-            return serve_lifespan(plan, self._lifespan, self.state, receive, send)
-        raise ValueError(
-            f"The ASGI scope has the type {kind!r}. http, websocket and lifespan are served."
-        )
 
     @functools.cached_property
     def threads(self) -> Threads:
@@ -189,7 +190,7 @@ class Erlen(Registry):
     @property
     def needs_lifespan(self) -> bool:
         """Whether something is declared that only runs with the lifespan."""
-        return bool(self._lifespan)
+        return bool(self.lifespan_declarations)
 
     def add_middleware(self, factory: Callable[..., ASGIApp], **options: Any) -> None:
         """Wrap the application in ASGI middleware; the first added is outermost.
@@ -290,25 +291,25 @@ class Erlen(Registry):
         :attr:`state`. It may take the application as its argument.
         """
         self.check_open("lifespan")
-        self._lifespan.lifespans.append(function)
+        self.lifespan_declarations.lifespans.append(function)
         return function
 
     def before_serving(self, function: F) -> F:
         """Call at startup, in order of declaration."""
         self.check_open("before_serving")
-        self._lifespan.before_serving.append(function)
+        self.lifespan_declarations.before_serving.append(function)
         return function
 
     def while_serving(self, function: F) -> F:
         """Run an ``async def`` with one ``yield`` around serving."""
         self.check_open("while_serving")
-        self._lifespan.while_serving.append(function)
+        self.lifespan_declarations.while_serving.append(function)
         return function
 
     def after_serving(self, function: F) -> F:
         """Call at shutdown, in order of declaration."""
         self.check_open("after_serving")
-        self._lifespan.after_serving.append(function)
+        self.lifespan_declarations.after_serving.append(function)
         return function
 
     # --- what lower floors ask --------------------------------------------------------------------

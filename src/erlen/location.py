@@ -19,7 +19,7 @@ def find_root_path(import_name: str) -> str:
     module = sys.modules.get(import_name)
     file = getattr(module, "__file__", None)
     if file is not None:
-        return str(Path(file).resolve().parent)
+        return str(Path(file).absolute().parent)
     try:
         spec = importlib.util.find_spec(import_name)
     except (ImportError, ValueError):
@@ -33,7 +33,7 @@ def find_root_path(import_name: str) -> str:
                 "Give root_path= explicitly."
             )
         return str(Path.cwd())
-    return str(Path(spec.origin).resolve().parent)
+    return str(Path(spec.origin).absolute().parent)
 
 
 def find_name(import_name: str) -> str:
@@ -49,15 +49,25 @@ def find_instance_path(import_name: str, root_path: str) -> str:
 
     ``instance`` beside the top package, or ``<prefix>/var/<name>-instance`` for an installed one.
     """
-    top = import_name.partition(".")[0]
-    folder = Path(find_root_path(top)) if top in sys.modules else Path(root_path)
-    module = sys.modules.get(top)
-    if hasattr(module, "__path__"):
-        folder = folder.parent
+    folder = _folder_of_top(import_name, Path(root_path))
     prefix = Path(sys.prefix).resolve()
-    if folder.is_relative_to(prefix) or "site-packages" in folder.parts:
-        return str(prefix / "var" / f"{find_name(top)}-instance")
+    if folder.resolve().is_relative_to(prefix) or "site-packages" in folder.parts:
+        return str(prefix / "var" / f"{find_name(import_name)}-instance")
     return str(folder / "instance")
+
+
+def _folder_of_top(import_name: str, root_path: Path) -> Path:
+    """Return the directory that holds the top package or module."""
+    module = sys.modules.get(import_name.partition(".")[0])
+    # A namespace package may lie in several directories: the application's one counts.
+    for location in getattr(module, "__path__", ()):
+        if root_path.is_relative_to(location):
+            return Path(location).absolute().parent
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return root_path
+    folder = Path(file).absolute().parent
+    return folder.parent if hasattr(module, "__path__") else folder
 
 
 def resolve_instance_path(given: str | None, import_name: str, root_path: str) -> str:

@@ -1,9 +1,21 @@
 """Floor 5: the application's logger, visible without configuration."""
 
 import logging
+import sys
+
+
+class _Stderr:
+    """Whatever ``sys.stderr`` is at the moment of writing; tests and servers replace it."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
 
 #: Writes to stderr; added only where nobody else would write.
-default_handler = logging.StreamHandler()
+default_handler = logging.StreamHandler(_Stderr())
 default_handler.setFormatter(
     logging.Formatter("[%(asctime)s] %(levelname)s in %(module)s: %(message)s")
 )

@@ -141,7 +141,7 @@ class Worker:
 
     def release(self) -> None:
         """Give the thread back; the worker is not used again."""
-        self._thread._idle.append(self._thread)  # noqa: SLF001  # both halves live in this module
+        self._thread._idle.append(self._thread)  # both halves live in this module
         self._free()
 
 

@@ -24,7 +24,11 @@ SAME = "Fri, 02 Jan 2026 00:00:00 GMT"
 LATER = "Sat, 03 Jan 2026 00:00:00 GMT"
 MODIFIED = datetime(2026, 1, 2, 0, 0, 0, 999_999, tzinfo=UTC)
 
-OPAQUE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF).filter(lambda c: c != '"' and not "\x7e" < c < "\x80"))
+OPAQUE = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0xFF).filter(
+        lambda c: c != '"' and not "\x7e" < c < "\x80"
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,11 @@ def test_b138_star_contains_every_tag_but_lists_none(value: str) -> None:
 def test_ds7_strong_comparison_ignores_weak_tags() -> None:
     tags = ETags(["s"], ["w"])
     assert (tags.contains("s"), tags.contains("w")) == (True, False)
-    assert (tags.contains_weak("s"), tags.contains_weak("w"), tags.contains_weak("x")) == (True, True, False)
+    assert (tags.contains_weak("s"), tags.contains_weak("w"), tags.contains_weak("x")) == (
+        True,
+        True,
+        False,
+    )
     assert (tags.is_strong("s"), tags.is_strong("w")) == (True, False)
     assert (tags.is_weak("w"), tags.is_weak("s")) == (True, False)
     assert (tags.as_set(), tags.as_set(include_weak=True)) == ({"s"}, {"s", "w"})
@@ -71,7 +79,8 @@ def test_ds7_strong_comparison_ignores_weak_tags() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "contained"), [('"s"', True), ('W/"s"', True), ('"w"', False), ('W/"w"', True), ("", False)]
+    ("raw", "contained"),
+    [('"s"', True), ('W/"s"', True), ('"w"', False), ('W/"w"', True), ("", False)],
 )
 def test_ds7_contains_raw_compares_as_the_tag_is_written(raw: str, contained: bool) -> None:
     assert ETags(["s"], ["w"]).contains_raw(raw) is contained
@@ -80,7 +89,7 @@ def test_ds7_contains_raw_compares_as_the_tag_is_written(raw: str, contained: bo
 def test_etags_are_values() -> None:
     tags = ETags(["b", "a"], ["c"])
     assert str(tags) == '"a", "b", W/"c"'
-    assert repr(tags) == "<ETags '\"a\", \"b\", W/\"c\"'>"
+    assert repr(tags) == '<ETags \'"a", "b", W/"c"\'>'
     assert tags == parse_etags(str(tags))
     assert hash(tags) == hash(parse_etags(str(tags)))
     assert tags != str(tags)
@@ -106,9 +115,10 @@ def test_etags_round_trip(strong: list[str], weak: list[str]) -> None:
     assert parse_etags(tags.to_header()) == tags
 
 
-@given(st.lists(st.tuples(OPAQUE, st.booleans())))
+@given(st.lists(st.tuples(OPAQUE.filter(bool), st.booleans())))
 def test_etags_are_read_as_werkzeug_does(pairs: list[tuple[str, bool]]) -> None:
-    # Difference: Werkzeug takes unquoted words as tags; RFC 9110 section 8.8.3 has none.
+    # Differences: Werkzeug takes unquoted words as tags and reads the empty tag as None;
+    # RFC 9110 section 8.8.3 knows no tag without quotes, and the empty one is a tag.
     header = ",".join(quote_etag(tag, weak) for tag, weak in pairs)
     ours, theirs = parse_etags(header), werkzeug_http.parse_etags(header)
     assert ours.as_set() == theirs.as_set()
@@ -163,10 +173,14 @@ def test_rs6_generated_etags_depend_on_the_data_alone() -> None:
         pytest.param("PUT", {"if-match": 'W/"x"'}, FAILED, id="If-Match compares strongly"),
         pytest.param("PUT", {"if-match": "junk"}, FAILED, id="If-Match junk"),
         pytest.param("PUT", {"if-match": ""}, PROCEED, id="If-Match empty"),
-        pytest.param("PUT", {"if-unmodified-since": EARLIER}, FAILED, id="B-141 If-Unmodified-Since"),
+        pytest.param(
+            "PUT", {"if-unmodified-since": EARLIER}, FAILED, id="B-141 If-Unmodified-Since"
+        ),
         pytest.param("PUT", {"if-unmodified-since": SAME}, PROCEED, id="B-141 same second"),
         pytest.param("PUT", {"if-unmodified-since": "junk"}, PROCEED, id="B-142 junk date"),
-        pytest.param("PUT", {"if-match": '"x"', "if-unmodified-since": EARLIER}, PROCEED, id="If-Match wins"),
+        pytest.param(
+            "PUT", {"if-match": '"x"', "if-unmodified-since": EARLIER}, PROCEED, id="If-Match wins"
+        ),
         pytest.param("GET", {"if-none-match": '"x"'}, NOT_MODIFIED, id="SF-7 If-None-Match"),
         pytest.param("HEAD", {"if-none-match": 'W/"x"'}, NOT_MODIFIED, id="B-138 weak comparison"),
         pytest.param("GET", {"if-none-match": "*"}, NOT_MODIFIED, id="B-138 star"),
@@ -174,14 +188,24 @@ def test_rs6_generated_etags_depend_on_the_data_alone() -> None:
         pytest.param("GET", {"if-none-match": '"x'}, PROCEED, id="B-138 unterminated"),
         pytest.param("POST", {"if-none-match": '"x"'}, FAILED, id="B-139"),
         pytest.param("PUT", {"if-none-match": "*"}, FAILED, id="B-139 star"),
-        pytest.param("GET", {"if-none-match": '"y"', "if-modified-since": SAME}, PROCEED, id="B-140"),
+        pytest.param(
+            "GET", {"if-none-match": '"y"', "if-modified-since": SAME}, PROCEED, id="B-140"
+        ),
         pytest.param("GET", {"if-modified-since": SAME}, NOT_MODIFIED, id="SF-7 same second"),
         pytest.param("GET", {"if-modified-since": LATER}, NOT_MODIFIED, id="SF-7 later"),
         pytest.param("GET", {"if-modified-since": EARLIER}, PROCEED, id="SF-7 earlier"),
-        pytest.param("POST", {"if-modified-since": SAME}, PROCEED, id="If-Modified-Since is for GET"),
-        pytest.param("GET", {"if-modified-since": "Fri, 02 Jan 12026 00:00:00 GMT"}, PROCEED, id="B-142 year"),
-        pytest.param("GET", {"if-match": '"x"', "if-none-match": '"x"'}, NOT_MODIFIED, id="both tags match"),
-        pytest.param("GET", {"if-match": '"y"', "if-none-match": '"x"'}, FAILED, id="If-Match first"),
+        pytest.param(
+            "POST", {"if-modified-since": SAME}, PROCEED, id="If-Modified-Since is for GET"
+        ),
+        pytest.param(
+            "GET", {"if-modified-since": "Fri, 02 Jan 12026 00:00:00 GMT"}, PROCEED, id="B-142 year"
+        ),
+        pytest.param(
+            "GET", {"if-match": '"x"', "if-none-match": '"x"'}, NOT_MODIFIED, id="both tags match"
+        ),
+        pytest.param(
+            "GET", {"if-match": '"y"', "if-none-match": '"x"'}, FAILED, id="If-Match first"
+        ),
         pytest.param("OPTIONS", {"if-match": '"y"'}, PROCEED, id="no representation is selected"),
     ],
 )
@@ -200,12 +224,18 @@ def test_rs7_decide(method: str, headers: dict[str, str], decision: Precondition
         ({"if-modified-since": LATER}, PROCEED),
     ],
 )
-def test_without_tag_and_date_only_star_matches(headers: dict[str, str], decision: Precondition) -> None:
+def test_without_tag_and_date_only_star_matches(
+    headers: dict[str, str], decision: Precondition
+) -> None:
     assert decide("GET", headers, etag=None, last_modified=None) is decision
 
 
-@pytest.mark.parametrize(("etag", "decision"), [('W/"x"', FAILED), ('"x"', PROCEED), ("x", PROCEED)])
-def test_if_match_needs_a_strong_tag_of_the_representation(etag: str, decision: Precondition) -> None:
+@pytest.mark.parametrize(
+    ("etag", "decision"), [('W/"x"', FAILED), ('"x"', PROCEED), ("x", PROCEED)]
+)
+def test_if_match_needs_a_strong_tag_of_the_representation(
+    etag: str, decision: Precondition
+) -> None:
     assert decide("PUT", {"if-match": '"x"'}, etag=etag, last_modified=None) is decision
 
 
@@ -215,4 +245,7 @@ def test_if_match_needs_a_strong_tag_of_the_representation(etag: str, decision: 
     ids=["naive is UTC", "other zone"],
 )
 def test_dates_are_compared_as_instants(modified: datetime) -> None:
-    assert decide("GET", {"if-modified-since": SAME}, etag=None, last_modified=modified) is NOT_MODIFIED
+    assert (
+        decide("GET", {"if-modified-since": SAME}, etag=None, last_modified=modified)
+        is NOT_MODIFIED
+    )

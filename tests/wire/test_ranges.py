@@ -25,7 +25,9 @@ MODIFIED = datetime(2026, 1, 2, 0, 0, 0, 999_999, tzinfo=UTC)
 PAIRS = st.one_of(
     st.tuples(st.integers(0, 50), st.none()),
     st.tuples(st.integers(-50, -1), st.none()),
-    st.tuples(st.integers(0, 50), st.integers(1, 50)).map(lambda pair: (pair[0], pair[0] + pair[1])),
+    st.tuples(st.integers(0, 50), st.integers(1, 50)).map(
+        lambda pair: (pair[0], pair[0] + pair[1])
+    ),
 )
 
 
@@ -86,7 +88,7 @@ def test_range_past_the_end_is_416(value: str, length: int) -> None:
         pytest.param("items=0-5", id="B-126"),
         pytest.param("bytes=" + "0-0," * 16 + "1-1", id="B-129 17"),
         pytest.param("bytes=" + "0-0," * 20_000, id="B-129 20,000"),
-        *(pytest.param(f"bytes={text}", id=f"B-131 {text[:5]!a}") for text in ["٠-٤", "²-", "1_0-", "+0-1", "9" * 5000 + "-"]),
+        *(pytest.param(f"bytes={text}", id=f"B-131 {text[:5]!a}") for text in ["\u0660-\u0664", "²-", "1_0-", "+0-1", "9" * 5000 + "-"]),
         pytest.param("bytes=0 -1", id="blank inside"),
         pytest.param("bytes=0-1\n", id="newline"),
     ],
@@ -117,7 +119,9 @@ def test_ds7_ranges_round_trip(pairs: list[tuple[int, int | None]]) -> None:
 
 
 @given(st.lists(PAIRS, min_size=1, max_size=16), st.integers(0, 60))
-def test_b130_spans_cover_the_asked_bytes_once(pairs: list[tuple[int, int | None]], length: int) -> None:
+def test_b130_spans_cover_the_asked_bytes_once(
+    pairs: list[tuple[int, int | None]], length: int
+) -> None:
     asked = {i for a, b in pairs for i in list(range(length))[a:b]}
     try:
         found = resolve(Range("bytes", pairs), length)
@@ -166,10 +170,15 @@ def test_ds7_range_for_length(
     assert asked.range_for_length(length) == span
     content = asked.make_content_range(length)
     assert (content is None) == (span is None)
-    assert content is None or (content.start, content.stop, content.length) == (*(span or ()), length)
+    assert content is None or (content.start, content.stop, content.length) == (
+        *(span or ()),
+        length,
+    )
 
 
-@pytest.mark.parametrize("pairs", [[], [(5, 5)], [(5, 2)], [(-5, -2)], [(-5, 3)], [(0, 1), (3, 2)]], ids=repr)
+@pytest.mark.parametrize(
+    "pairs", [[], [(5, 5)], [(5, 2)], [(-5, -2)], [(-5, 3)], [(0, 1), (3, 2)]], ids=repr
+)
 def test_a_range_that_is_none_is_a_value_error(pairs: list[tuple[int, int | None]]) -> None:
     with pytest.raises(ValueError, match=r"\. Give"):
         Range("bytes", pairs)
@@ -200,7 +209,18 @@ def test_ds7_content_range_is_read_and_written(value: str, fields: tuple[object,
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "bytes", "bytes 0-4", "bytes */*", "bytes 4-0/13", "bytes 0-13/13", "bytes -4/13", "bytes ٠-٤/9"]
+    "value",
+    [
+        None,
+        "",
+        "bytes",
+        "bytes 0-4",
+        "bytes */*",
+        "bytes 4-0/13",
+        "bytes 0-13/13",
+        "bytes -4/13",
+        "bytes \u0660-\u0664/9",
+    ],
 )
 def test_a_malformed_content_range_is_none(value: str | None) -> None:
     assert parse_content_range_header(value) is None
@@ -208,7 +228,9 @@ def test_a_malformed_content_range_is_none(value: str | None) -> None:
 
 def test_ds6_changes_of_a_content_range_are_told() -> None:
     told: list[str] = []
-    content = ContentRange("bytes", 0, 5, 13, on_update=lambda changed: told.append(changed.to_header()))
+    content = ContentRange(
+        "bytes", 0, 5, 13, on_update=lambda changed: told.append(changed.to_header())
+    )
     content.set(1, 3, 10)
     content.set(None, None, 10)
     content.unset()
@@ -217,8 +239,13 @@ def test_ds6_changes_of_a_content_range_are_told() -> None:
     assert repr(content) == "<ContentRange ''>"
 
 
-@pytest.mark.parametrize(("start", "stop", "length"), [(0, None, 13), (None, 5, 13), (5, 5, 13), (-1, 5, 13), (0, 14, 13)])
-def test_a_content_range_that_cannot_be_is_a_value_error(start: int, stop: int, length: int) -> None:
+@pytest.mark.parametrize(
+    ("start", "stop", "length"),
+    [(0, None, 13), (None, 5, 13), (5, 5, 13), (-1, 5, 13), (0, 14, 13)],
+)
+def test_a_content_range_that_cannot_be_is_a_value_error(
+    start: int, stop: int, length: int
+) -> None:
     with pytest.raises(ValueError, match=r"\. Give"):
         ContentRange("bytes", start, stop, length)
 

@@ -7,10 +7,16 @@ with a 4xx by the ``refused`` pipeline; router, view, logs and URL builder see t
 from collections.abc import Mapping
 from typing import Any
 
-from erlen.exceptions import BadHost, BadRequest, Forbidden, SecurityError, WireError
-from erlen.exceptions import default_exceptions
+from erlen.exceptions import (
+    BadHost,
+    BadRequest,
+    Forbidden,
+    SecurityError,
+    WireError,
+    default_exceptions,
+)
 from erlen.protocols import Scope
-from erlen.wire.headers import check_block
+from erlen.wire.section import check_block
 from erlen.wire.urls import check_host, host_is_trusted, split_target, strip_default_port
 
 #: SAFETY: while debugging, a page of another host must not reach the application by DNS rebinding.

@@ -13,19 +13,31 @@ from erlen.context import Context, current_context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.exchange.response import Response
 from erlen.pipeline.adapt import adapt
+from erlen.pipeline.endings import end_websocket
+from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
 from erlen.pipeline.recovery import recover, recover_from_after
 from erlen.protocols import Receive, Scope, Send
 
 
 async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one HTTP request or WebSocket, from the scope to the teardown."""
+    """Serve one ASGI scope, from its first message to the teardown.
+
+    Raises:
+        ValueError: The scope is of a type that ASGI does not have; the server's fault.
+    """
+    kind = scope["type"]
+    if kind != "http" and kind != "websocket":  # noqa: PLR1714  # PERF: no set for each request
+        return await serve_lifespan(plan, scope, receive, send)
     context = plan.open(scope, receive, send)
     line: Pipeline = context.line
     token = current_context.set(context)
     try:
         outcome = await run(line, context)
-        await line.end(context, outcome)
+        if outcome is not None and not line.is_websocket:
+            await outcome.send(context)
+        else:
+            await end_websocket(context, outcome)
     except (ClientDisconnected, WebSocketDisconnect) as left:
         context.error = left
     except BaseException as error:
@@ -35,6 +47,7 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         if line.teardown or context.has_worker:
             await tear_down(line, context)
         current_context.reset(token)
+    return None
 
 
 async def run(line: Pipeline, context: Context) -> Response | None:
@@ -43,8 +56,13 @@ async def run(line: Pipeline, context: Context) -> Response | None:
     Errors become responses by the handlers. What leaves here is the client's disconnect, and in
     tests and debug mode an error that nothing handled.
     """
+    outcome: Response | None = None
     try:
-        outcome = await call_view(line, context)
+        value = await call_before(line, context) if line.before or line.prepare else None
+        if value is None:
+            value = await line.view(**(context.view_args or {}))
+        if value is not None or not line.is_websocket:
+            outcome = line.coerce(value, context.rule)
     except (ClientDisconnected, WebSocketDisconnect):
         raise
     except Exception as error:  # noqa: BLE001  # the one place where errors of views end
@@ -52,21 +70,9 @@ async def run(line: Pipeline, context: Context) -> Response | None:
     if line.after or context.after_this:
         try:
             outcome = await call_after(line, context, outcome)
-        except Exception as error:  # noqa: BLE001  # a failing hook is answered, and not called again
+        except Exception as error:  # noqa: BLE001  # a failing hook is answered, not called again
             outcome = await recover_from_after(line, context, error)
     return outcome
-
-
-async def call_view(line: Pipeline, context: Context) -> Response | None:
-    """Run what comes before the view, the view unless a hook answered, and make the response."""
-    value: Any = None
-    if line.before or line.prepare:
-        value = await call_before(line, context)
-    if value is None:
-        value = await line.view(**(context.view_args or {}))
-    if value is None and context.scope["type"] == "websocket":
-        return None
-    return line.coerce(value, context.rule)
 
 
 async def call_before(line: Pipeline, context: Context) -> Any:
@@ -83,7 +89,7 @@ async def call_after(line: Pipeline, context: Context, outcome: Response | None)
     """Pass the outcome through the after hooks, those of this exchange first."""
     for function in (*map(adapt, context.after_this or ()), *line.after):
         outcome = await function(outcome)
-        if outcome is None and context.scope["type"] == "http":
+        if outcome is None and not line.is_websocket:
             raise TypeError(
                 f"The after hook {function.__qualname__!r} returned None. "
                 "Return the response that it was given, or another."

@@ -5,7 +5,7 @@ Source: ASGI lifespan specification 2.0.
 
 import inspect
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,54 +16,26 @@ from erlen.pipeline.plan import Plan
 from erlen.protocols import Receive, Scope, Send
 
 
-class LifespanDeclarations:
-    """What runs around serving, in order of declaration."""
-
-    def __init__(self) -> None:
-        """Nothing is declared yet."""
-        self.lifespans: list[Callable[..., Any]] = []
-        self.before_serving: list[Callable[..., Any]] = []
-        self.while_serving: list[Callable[..., Any]] = []
-        self.after_serving: list[Callable[..., Any]] = []
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.lifespans or self.before_serving or self.while_serving or self.after_serving
-        )
-
-
-class State:
-    """The namespace ``app.state``: what lifespans yielded, and whatever else the process shares."""
-
-    def __init__(self) -> None:
-        """The namespace is empty."""
-
-    def update(self, values: Mapping[str, Any]) -> None:
-        """Set each item as an attribute."""
-        self.__dict__.update(values)
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"app.state has no attribute {name!r}. Yield {{{name!r}: ...}} from an @app.lifespan "
-            "function, and serve the application with its lifespan (a test: "
-            "'async with app.test_client() as client')."
-        )
-
-
-async def serve_lifespan(
-    plan: Plan, declared: LifespanDeclarations, state: State, receive: Receive, send: Send
-) -> None:
+async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer the lifespan messages of the server.
 
     A startup that fails is reported with its traceback, so that the server can end with an error;
     what had started is unwound in reverse. The exception is raised again.
+
+    Raises:
+        ValueError: The scope is of a type that ASGI does not have; the server's fault.
     """
+    if scope["type"] != "lifespan":
+        raise ValueError(
+            f"The ASGI scope has the type {scope['type']!r}. "
+            "http, websocket and lifespan are served; report this to the makers of the server."
+        )
+    phase = "startup"
     token = current_context.set(Context(plan.app, plan.outside))
     try:
         await receive()
-        phase = "startup"
         async with AsyncExitStack() as running:
-            await _start(running, plan, declared, state)
+            await _start(running, plan)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             phase = "shutdown"
@@ -78,10 +50,9 @@ async def serve_lifespan(
         plan.app.threads.close()
 
 
-async def _start(
-    running: AsyncExitStack, plan: Plan, declared: LifespanDeclarations, state: State
-) -> None:
+async def _start(running: AsyncExitStack, plan: Plan) -> None:
     """Enter everything; the stack leaves in reverse, whatever fails."""
+    declared, state = plan.app.lifespan_declarations, plan.app.state
     for make in declared.lifespans:
         values = await running.enter_async_context(_as_context_manager(make, plan.app))
         if values is not None:

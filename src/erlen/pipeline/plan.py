@@ -4,7 +4,7 @@ Everything is thought of once here: which hooks run in which order, which handle
 scope, what a ``def`` needs, what the limits are. A request only reads.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,11 +16,11 @@ from erlen.exchange.settings import Settings
 from erlen.pipeline.adapt import Async, adapt
 from erlen.pipeline.admission import Admission
 from erlen.pipeline.coerce import Coercion
-from erlen.pipeline.endings import end_http, end_websocket
-from erlen.pipeline.registry import Declarations, Handlers
+from erlen.pipeline.registry import Declarations, Handlers, LifespanDeclarations
 from erlen.protocols import Application, Receive, Scope, Send
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
+from erlen.state import State
 from erlen.threads import Threads
 
 
@@ -29,25 +29,25 @@ class Pipeline:
     """All that happens to one exchange, in order; made at the freeze.
 
     Attributes:
+        is_websocket: Whether it ends as a WebSocket ends.
         prepare: URL value preprocessors, outermost scope first.
         before: Before hooks, outermost scope first.
         view: The view, a coroutine function.
         coerce: Makes a response of the view's value.
         handlers: Error handlers, innermost scope first.
         after: After hooks, innermost scope first, each scope in reverse.
-        end: Sends the response, or ends the WebSocket.
         teardown: Teardown hooks, innermost scope first, each in reverse, the application's last.
         context_processors: What gives templates their variables, outermost first.
         options: What serves OPTIONS when that is automatic.
     """
 
+    is_websocket: bool
     prepare: tuple[Callable[..., Any], ...]
     before: tuple[Async, ...]
     view: Async
     coerce: Coercion
     handlers: tuple[Handlers, ...]
     after: tuple[Async, ...]
-    end: Callable[[Context, Response | None], Awaitable[None]]
     teardown: tuple[Async, ...]
     context_processors: tuple[Callable[..., Any], ...]
     settings: Settings
@@ -63,6 +63,8 @@ class Plannable(Application, Protocol):
     url_map: Map
     view_functions: dict[str, Callable[..., Any]]
     request_class: type[Request]
+    lifespan_declarations: LifespanDeclarations
+    state: State
 
     def declarations_of(self, blueprint: str) -> Sequence[Declarations]:
         """Return what the endpoints of a dotted blueprint obey, the application's first."""
@@ -165,7 +167,7 @@ class Plan:
             coerce=self._coerce,
             handlers=tuple(self._adapt_handlers(scope.error_handlers) for scope in inner),
             after=self._adapt(after),
-            end=end_websocket if websocket else end_http,
+            is_websocket=websocket,
             teardown=self._adapt([*teardown, *self.app.teardown_appcontext_functions[::-1]]),
             context_processors=tuple(hook for scope in outer for hook in scope.context_processors),
             settings=self._settings,

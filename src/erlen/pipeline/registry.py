@@ -33,6 +33,22 @@ class Declarations:
         self.error_handlers: Handlers = {}
 
 
+class LifespanDeclarations:
+    """What runs around serving, in order of declaration."""
+
+    def __init__(self) -> None:
+        """Nothing is declared yet."""
+        self.lifespans: list[Callable[..., Any]] = []
+        self.before_serving: list[Callable[..., Any]] = []
+        self.while_serving: list[Callable[..., Any]] = []
+        self.after_serving: list[Callable[..., Any]] = []
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.lifespans or self.before_serving or self.while_serving or self.after_serving
+        )
+
+
 class Site(NamedTuple):
     """Where a declaration stands in the user's code."""
 
@@ -45,7 +61,7 @@ class Site(NamedTuple):
 
 def declaration_site() -> Site:
     """Return file and line of the nearest caller outside this package."""
-    frame = sys._getframe(1)  # noqa: SLF001  # the documented way to walk the stack cheaply
+    frame = sys._getframe(1)  # the documented way to walk the stack cheaply
     while frame.f_globals.get("__name__", "").partition(".")[0] == "erlen" and frame.f_back:
         frame = frame.f_back
     return Site(frame.f_code.co_filename, frame.f_lineno)

@@ -81,7 +81,7 @@ class MapAdapter:
         self.query_args = query_args
         self.websocket = url_scheme in {"ws", "wss"}
         self._root = quote_path(self.script_name).rstrip("/")
-        self._domain = server_name if map.host_matching else subdomain
+        self._domain = (server_name if map.host_matching else subdomain).lower()
 
     def match(
         self,

@@ -151,6 +151,7 @@ class AnyConverter(BaseConverter):
 
     def read(self, text: str) -> tuple[str] | None:
         """Accept by comparison."""
+        text = text.replace(ENCODED_SLASH, "/")
         return (text,) if text in self.items else None
 
     def to_url(self, value: Any) -> str:

@@ -45,7 +45,7 @@ class Map:
         converters: Converters by the name that rules use; add your own before the rules.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the signature is the field's own
+    def __init__(
         self,
         rules: Iterable[Rule] | None = None,
         default_subdomain: str = "",
@@ -187,33 +187,52 @@ class Map:
         """
         if self._is_stale:
             self.compile()
-        if self._only is not None and isinstance(path, str):
+        tree = self._only
+        wanted: Wanted = (method, websocket, [])
+        if tree is not None and isinstance(path, str):
             # PERF: a static path costs one look-up, 0.2 us.
-            for methods, rule in self._only.exact[websocket].get(path, ()):
+            for methods, rule in tree.exact[websocket].get(path, ()):
                 if method in methods:
                     return rule, dict(rule.defaults) if rule.defaults else {}
-        segments = split_path(path)
-        wanted: Wanted = (method, websocket, [])
-        hit = self._find(segments, domain, wanted)
-        is_merged = hit is None
+            segments = path[1:].split("/") if path[:1] == "/" else split_path(path)
+            hit = tree.find(segments, wanted)
+        else:
+            segments = split_path(path)
+            hit = self._find(segments, domain, wanted)
+        if hit is not None:
+            rule, values, lacks_slash = hit
+            if rule.is_final and not lacks_slash:
+                return rule, rule.arguments_of(values)
+        is_merged = False
         if hit is None:
-            merged = merge_slashes(segments)
-            if merged is not segments:
-                segments = merged
-                hit = self._find(segments, domain, wanted)
-            if hit is None or not hit[0].merge_slashes:
-                raise refusal(wanted)
+            hit, segments, is_merged = self._find_otherwise(segments, domain, wanted)
         rule, values, lacks_slash = hit
-        arguments = dict(zip(rule.value_names, values, strict=True))
-        if rule.defaults:
-            arguments = rule.defaults | arguments
-        if is_merged or lacks_slash or rule.preferred or rule.redirect_to is not None:
-            asked = path_of(segments, lacks_slash) if is_merged or lacks_slash else None
-            adapter = adapter or self.bind("", script_name)
-            target = redirect_target(rule, arguments, method, adapter, asked)
-            if target is not None:
-                raise RequestRedirect(location(script_name, target, query_string))
+        arguments = rule.arguments_of(values)
+        asked = path_of(segments, lacks_slash) if is_merged or lacks_slash else None
+        target = redirect_target(
+            rule, arguments, method, adapter or self.bind("", script_name), asked
+        )
+        if target is not None:
+            raise RequestRedirect(location(script_name, target, query_string))
         return rule, arguments
+
+    def _find_otherwise(
+        self, segments: list[str], domain: str, wanted: Wanted
+    ) -> tuple[Hit, list[str], bool]:
+        """Return what a second search finds, with what segments, and whether those are merged.
+
+        Raises:
+            HTTPException: It finds nothing.
+        """
+        if not segments[-1]:
+            hit = self._find(segments, domain, wanted, keep_slash=True)
+            if hit is not None:
+                return hit, segments, False
+        merged = merge_slashes(segments)
+        hit = self._find(merged, domain, wanted) if merged is not segments else None
+        if hit is None or not hit[0].merge_slashes:
+            raise refusal(wanted)
+        return hit, merged, True
 
     def allowed_methods(
         self, path: str | list[str], domain: str = "", websocket: bool = False
@@ -232,18 +251,20 @@ class Map:
             self._find(merged, domain, wanted)
         return sorted(methods_of(wanted))
 
-    def _find(self, segments: list[str], domain: str, wanted: Wanted) -> Hit | None:
+    def _find(
+        self, segments: list[str], domain: str, wanted: Wanted, keep_slash: bool = False
+    ) -> Hit | None:
         if self._only is not None:
-            return self._only.find(segments, wanted)
+            return self._only.find(segments, wanted, keep_slash)
         domain = domain.lower()
         static = self._trees.get(domain)
-        hit = static.find(segments, wanted) if static is not None else None
+        hit = static.find(segments, wanted, keep_slash) if static is not None else None
         if hit is not None or len(domain) > _LONGEST_HOST:
             return hit
         for read, tree in self._patterns:
             values = read(domain)
             if values is not None:
-                hit = tree.find(segments, wanted)
+                hit = tree.find(segments, wanted, keep_slash)
                 if hit is not None:
                     return hit[0], values + hit[1], hit[2]
         return None
@@ -305,7 +326,7 @@ def _set_preferred(rules: Sequence[Rule], redirect_defaults: bool) -> None:
             candidates = [each for each in with_defaults if each.arguments == rule.arguments]
             if rule.defaults and redirect_defaults:
                 with_defaults.append(rule)
-        rule.preferred = tuple(each for each in candidates if each.websocket == rule.websocket)
+        rule.prefer(each for each in candidates if each.websocket == rule.websocket)
 
 
 def _overlap(first: frozenset[str] | None, second: frozenset[str] | None) -> bool:

@@ -41,7 +41,7 @@ def split_path(path: str | list[str]) -> list[str]:
         NotFound: The path does not begin with a slash: ``*`` or an authority.
     """
     if isinstance(path, list):
-        return [each.replace("/", ENCODED_SLASH) for each in path]
+        return [each.replace("/", ENCODED_SLASH) for each in path] or [""]
     if path and path[0] != "/":
         raise NotFound
     return path[1:].split("/")
@@ -86,11 +86,14 @@ def _canonical_path(rule: Rule, arguments: Mapping[str, Any], method: str) -> st
     here = rule.build(arguments, append_unknown=False)
     for other in rule.preferred:
         there = other.build(arguments, append_unknown=False)
-        if here and there and other.suits(arguments, method):
-            # A redirect leads to the same host, and to another path, or it would not end.
-            if here[0] == there[0] and here[1] != there[1]:
-                return there[1]
+        if here and there and other.suits(arguments, method) and _leads_on(here, there):
+            return there[1]
     return None
+
+
+def _leads_on(here: tuple[str, str], there: tuple[str, str]) -> bool:
+    """Whether a path-only redirect gets from one URL to the other: same host, other path."""
+    return here[0] == there[0] and here[1] != there[1]
 
 
 def _filled(rule: Rule, text: str, arguments: Mapping[str, Any]) -> str:

@@ -89,11 +89,20 @@ class Part:
         converter = piece.converter
         if "read" in vars(type(converter)):
             return converter.read
-        return Pattern(self.pieces) if self.is_rest else partial(_read_segment, converter)
+        if self.is_rest:
+            return Pattern(self.pieces)
+        return partial(_read_segment, re.compile(converter.regex), converter.to_python)
 
 
-def _read_segment(converter: BaseConverter, text: str) -> tuple[Any] | None:
-    return None if ENCODED_SLASH in text else read_by_regex(converter, text)
+def _read_segment(
+    expression: re.Pattern[str], to_python: Callable[[str], Any], text: str
+) -> tuple[Any] | None:
+    if ENCODED_SLASH in text or expression.fullmatch(text) is None:
+        return None
+    try:
+        return (to_python(text),)
+    except ValidationError:
+        return None
 
 
 def _rank(pieces: "Sequence[str | Placeholder]") -> tuple[Any, ...]:

@@ -42,10 +42,10 @@ class Template:
 
     def __init__(self, text: str) -> None:
         fields: list[Any] = _PLACEHOLDER.split(text) if "<" in text else [text]
-        self.texts: list[str] = fields[::4]
-        self.names: list[str] = fields[3::4]
-        self._converters = list(zip(fields[1::4], fields[2::4], strict=True))
-        self.placeholders: list[Placeholder] = []
+        self.texts: tuple[str, ...] = tuple(fields[::4])
+        self.names: tuple[str, ...] = tuple(fields[3::4])
+        self._converters = tuple(zip(fields[1::4], fields[2::4], strict=True))
+        self.placeholders: tuple[Placeholder, ...] = ()
         for each in self.texts:
             if "<" in each or ">" in each:
                 raise ValueError(
@@ -61,14 +61,14 @@ class Template:
 
     def bind(self, source: PlaceholderSource) -> None:
         """Make the converters; ``LookupError`` when one is unknown."""
-        self.placeholders = [
+        self.placeholders = tuple(
             source.placeholder(converter or "default", arguments or "")
             for converter, arguments in self._converters
-        ]
+        )
 
     def merge_slashes(self) -> None:
         """Reduce every run of slashes to one."""
-        self.texts = [_SLASHES.sub("/", text) if "//" in text else text for text in self.texts]
+        self.texts = tuple(_SLASHES.sub("/", text) for text in self.texts)
 
     def pieces(self) -> list[str | Placeholder]:
         """Return the texts that are not empty and the placeholders, in order."""
@@ -78,10 +78,6 @@ class Template:
             if text:
                 pieces.append(text)
         return pieces
-
-    def writer(self) -> "Writer":
-        """Return the function that puts values into this text."""
-        return Writer(self)
 
 
 class Writer:

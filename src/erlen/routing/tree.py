@@ -5,7 +5,7 @@ first, then the dynamic parts from the most to the least specific, and back up w
 node has exactly one place in the tree, so a search visits each at most once, whatever the path is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from erlen.routing.pattern import Part, Reader
@@ -13,8 +13,8 @@ from erlen.routing.rule import Rule
 
 #: What a search found: the rule, the values of its placeholders, whether a slash lacks.
 Hit: TypeAlias = tuple[Rule, tuple[Any, ...], bool]
-#: A rule that may end at a node, and whether the path must get a slash to reach it.
-Ending: TypeAlias = tuple[Rule, bool]
+#: Rules that may end at a node, and whether the path must get a slash to reach them.
+Endings: TypeAlias = tuple[tuple[Rule, bool], ...]
 #: By path, the methods and rules that answer it.
 Exact: TypeAlias = dict[str, list[tuple[frozenset[str], Rule]]]
 #: What is asked for: the method in upper case, whether a WebSocket, and a list that takes the rules
@@ -23,15 +23,20 @@ Wanted: TypeAlias = tuple[str, bool, list[Rule]]
 
 
 class Edge:
-    """A dynamic part and the node behind it."""
+    """A dynamic part and the node behind it.
 
-    __slots__ = ("is_rest", "node", "part", "read")
+    Attributes:
+        less: The next less specific part at the same place.
+    """
+
+    __slots__ = ("is_rest", "less", "node", "part", "read")
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.is_rest = part.is_rest
         self.read: Reader = part.reader()
         self.node = Node()
+        self.less: Edge | None = None
 
 
 class Node:
@@ -39,23 +44,24 @@ class Node:
 
     Attributes:
         static: Children by the text of the next segment.
-        edges: Dynamic children, most specific first once :meth:`finish` was called.
+        edges: Dynamic children by the key of their part.
+        best: The most specific of them; set by :meth:`finish`.
         leaves: Rules that end here without a slash.
         branches: Rules that end here with a slash.
         plain: What answers a path that ends here without a slash.
         slashed: What answers a path that ends here with a slash.
     """
 
-    __slots__ = ("_by_key", "branches", "edges", "leaves", "plain", "slashed", "static")
+    __slots__ = ("best", "branches", "edges", "leaves", "plain", "slashed", "static")
 
     def __init__(self) -> None:
         self.static: dict[str, Node] = {}
-        self.edges: list[Edge] = []
-        self.leaves: list[Ending] = []
-        self.branches: list[Ending] = []
-        self.plain: list[Ending] = []
-        self.slashed: list[Ending] = []
-        self._by_key: dict[tuple[Any, ...], Edge] | None = None
+        self.edges: dict[tuple[Any, ...], Edge] = {}
+        self.best: Edge | None = None
+        self.leaves: Endings = ()
+        self.branches: Endings = ()
+        self.plain: Endings = ()
+        self.slashed: Endings = ()
 
     def below(self, part: str | Part) -> "Node":
         """Return the child for *part*; a new one when there was none."""
@@ -64,20 +70,23 @@ class Node:
             if child is None:
                 child = self.static[part] = Node()
             return child
-        if self._by_key is None:
-            self._by_key = {}
-        edge = self._by_key.get(part.key)
+        edge = self.edges.get(part.key)
         if edge is None:
-            edge = self._by_key[part.key] = Edge(part)
-            self.edges.append(edge)
+            edge = self.edges[part.key] = Edge(part)
         return edge.node
 
     def finish(self) -> None:
         """Sort the dynamic children and decide which rules answer with and without a slash."""
-        if len(self.edges) > 1:
-            self.edges.sort(key=lambda edge: edge.part.specificity())
-        self.plain = self.leaves + [(rule, bool(rule.strict_slashes)) for rule, _ in self.branches]
-        self.slashed = self.branches + [end for end in self.leaves if not end[0].strict_slashes]
+        edges = list(self.edges.values())
+        if len(edges) > 1:
+            edges.sort(key=_specificity, reverse=True)
+        for edge in edges:
+            edge.less, self.best = self.best, edge
+        if self.leaves or self.branches:
+            loose = tuple(end for end in self.leaves if not end[0].strict_slashes)
+            lacking = tuple((rule, bool(rule.strict_slashes)) for rule, _ in self.branches)
+            self.plain = self.leaves + lacking
+            self.slashed = self.branches + loose
 
 
 class Tree:
@@ -88,19 +97,22 @@ class Tree:
             redirect and nothing to convert.
     """
 
-    __slots__ = ("_may_be_empty", "_root", "exact")
+    __slots__ = ("_root", "exact", "may_be_empty")
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._root = Node()
-        self._may_be_empty = False
+        self.may_be_empty = False
         for rule in rules:
             node = self._root
             for part in rule.parts:
                 node = node.below(part)
-            (node.branches if rule.is_branch else node.leaves).append((rule, False))
+            if rule.is_branch:
+                node.branches += ((rule, False),)
+            else:
+                node.leaves += ((rule, False),)
         self._finish()
         self.exact: tuple[Exact, Exact] = ({}, {})
-        fixed = [rule for rule in rules if rule.is_fixed]
+        fixed = [rule for rule in rules if not rule.value_names and rule.is_final]
         for rule in fixed:
             self._add_exact(rule, rule.path.texts[0])
         for rule in fixed:
@@ -118,11 +130,14 @@ class Tree:
             node = nodes.pop()
             node.finish()
             nodes += node.static.values()
-            for edge in node.edges:
+            for edge in node.edges.values():
                 nodes.append(edge.node)
-                self._may_be_empty |= edge.part.may_be_empty
+                self.may_be_empty |= edge.part.may_be_empty
 
-    def find(self, segments: list[str], wanted: Wanted) -> Hit | None:
+    # PERF: one function, because a call for each step would cost a fourth more time.
+    def find(  # noqa: C901, PLR0912
+        self, segments: list[str], wanted: Wanted, keep_slash: bool = False
+    ) -> Hit | None:
         """Return the rule for a path, ``None`` when there is none.
 
         Args:
@@ -130,53 +145,61 @@ class Tree:
                 segment is :data:`~erlen.routing.converters.ENCODED_SLASH`.
             wanted: What is asked for. The method ``""`` finds nothing, so that all rules for the
                 path are told.
+            keep_slash: Take what follows the last slash as a segment, even if there is nothing.
         """
-        if segments[-1]:
-            return self._search(segments, False, wanted)
-        hit = self._search(segments[:-1], True, wanted)
-        if hit is None and self._may_be_empty:
-            hit = self._search(segments, False, wanted)
-        return hit
-
-    def _search(self, segments: list[str], slash: bool, wanted: Wanted) -> Hit | None:
-        """Search for *segments*, with a slash behind them or without."""
-        node, depth = self._root, 0
+        method, websocket, missed = wanted
+        node, depth, end = self._root, 0, len(segments)
+        slash = not segments[-1] and not keep_slash
+        if slash:
+            end -= 1
         values: tuple[Any, ...] = ()
-        end = len(segments)
-        # The dynamic children of the nodes passed, each list as far as it was tried.
-        left: list[tuple[Iterator[Edge], int, tuple[Any, ...]]] = []
+        # Dynamic parts not tried yet, with the depth and the values at which to try them.
+        left: list[tuple[Edge, int, tuple[Any, ...]]] = []
         while True:
             if depth == end:
-                hit = _choose(node.slashed if slash else node.plain, values, wanted)
-                if hit is not None:
-                    return hit
+                for rule, lacks_slash in node.slashed if slash else node.plain:
+                    if rule.websocket == websocket and (
+                        method in rule.methods if rule.methods is not None else method
+                    ):
+                        return rule, values, lacks_slash
+                    missed.append(rule)
+                edge = None
             else:
-                if node.edges:
-                    left.append((iter(node.edges), depth, values))
+                edge = node.best
                 child = node.static.get(segments[depth])
                 if child is not None:
+                    if edge is not None:
+                        left.append((edge, depth, values))
                     node = child
                     depth += 1
                     continue
-            while left:
-                edges, depth, values = left[-1]
-                edge = next(edges, None)
+            while True:
                 if edge is None:
-                    left.pop()
-                elif edge.is_rest:
-                    hit = _take_rest(edge, "/".join(segments[depth:]), slash, values, wanted)
+                    if not left:
+                        return None
+                    edge, depth, values = left.pop()
+                if edge.is_rest:
+                    text = "/".join(segments[depth:end])
+                    hit = _take_rest(edge, text, slash, values, wanted)
                     if hit is not None:
                         return hit
                 else:
                     read = edge.read(segments[depth])
                     if read is not None:
-                        node, depth, values = edge.node, depth + 1, values + read
+                        if edge.less is not None:
+                            left.append((edge.less, depth, values))
+                        node = edge.node
+                        depth += 1
+                        values += read
                         break
-            else:
-                return None
+                edge = edge.less
 
 
-def _choose(endings: list[Ending], values: tuple[Any, ...], wanted: Wanted) -> Hit | None:
+def _specificity(edge: Edge) -> tuple[Any, ...]:
+    return edge.part.specificity()
+
+
+def _choose(endings: Endings, values: tuple[Any, ...], wanted: Wanted) -> Hit | None:
     method, websocket, missed = wanted
     for rule, lacks_slash in endings:
         if rule.websocket == websocket and (

@@ -281,7 +281,7 @@ def _parse_item(item: str, well_formed: re.Pattern[str]) -> tuple[str, float] | 
     for name, text in parameters:
         if name in "qQ":
             return (main, float(text)) if _QUALITY.fullmatch(text) else None
-        main += f";{name}={text}"
+        main += f"; {name}={text}"
     return main, 1
 
 

@@ -54,11 +54,19 @@ def parse_cookie(header: str, *, max_pairs: int = 300) -> list[tuple[str, str]]:
     Source: RFC 6265 section 4.2, draft-ietf-httpbis-rfc6265bis section 5.7 for what a pair is.
     """
     parts = header.split(";", max_pairs)
-    if len(parts) > max_pairs and parts.pop().strip(_BLANKS):
+    if len(parts) > max_pairs and parts[-1].strip(_BLANKS):
         raise WireError(f"The Cookie field holds more than {max_pairs} pairs.", 431)
     pairs = []
-    # PERF: most fields need none of the care of _read_pair: 0.7 µs for two cookies, not 2.6.
-    if _is_simple(header):
+    # PERF: most fields hold nothing to decode, to unquote, to trim at a "=" or to distrust, and so
+    # need none of the care of _read_pair: 0.8 µs for two cookies, not 2.0.
+    if (
+        header.isascii()
+        and header.isprintable()
+        and '"' not in header
+        and "__" not in header
+        and " =" not in header
+        and "= " not in header
+    ):
         for part in parts:
             name, equals, value = part.strip(_BLANKS).partition("=")
             if equals and name:
@@ -71,18 +79,6 @@ def parse_cookie(header: str, *, max_pairs: int = 300) -> list[tuple[str, str]]:
         if pair is not None:
             pairs.append(pair)
     return pairs
-
-
-def _is_simple(header: str) -> bool:
-    """Return whether there is nothing to decode, to unquote, to trim at a ``=`` or to distrust."""
-    return (
-        header.isascii()
-        and header.isprintable()
-        and '"' not in header
-        and "__" not in header
-        and " =" not in header
-        and "= " not in header
-    )
 
 
 def _read_pair(part: str) -> tuple[str, str] | None:
@@ -98,7 +94,7 @@ def _read_pair(part: str) -> tuple[str, str] | None:
     return None if _CONTROL.search(name) or _CONTROL.search(value) else (name, value)
 
 
-def dump_cookie(  # noqa: PLR0913, PLR0917  # one argument per attribute, in Flask's order
+def dump_cookie(
     key: str,
     value: str = "",
     max_age: timedelta | float | None = None,
@@ -178,6 +174,8 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _decode(text: str) -> str:
+    if text.isascii():
+        return text
     try:
         return text.encode("latin-1").decode()
     except UnicodeError:

@@ -5,7 +5,7 @@ in its token. A malformed field of a client is no credentials, never an error.
 """
 
 import re
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Self
@@ -15,7 +15,7 @@ from erlen.wire.params import parse_dict_header, quote_header_value
 _BLANKS: Final = " \t"
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: Wider than token68 of RFC 9110 section 11.2, since API keys with ":" are in use, yet one word.
-_WORD: Final = re.compile(r"[!#-+\--~]+")
+_WORD: Final = re.compile(r"(?!=)[!#-+\--~]+")
 _VISIBLE: Final = re.compile(r"[\t -~\x80-\xff]*")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 #: SPEC: RFC 7616 section 3.3: these are written without quotes, all others with them.
@@ -241,7 +241,7 @@ def _parse_rest(rest: str) -> tuple[dict[str, str | None] | None, str | None]:
 
 def _parse_basic(token: str) -> dict[str, str | None] | None:
     try:
-        text = b64decode(token, validate=True).decode()
+        text = a2b_base64(token, strict_mode=True).decode()
     except ValueError:
         return None
     username, colon, password = text.partition(":")
@@ -257,7 +257,7 @@ def _dump_basic(username: str, password: str) -> str:
             f"The user name {username!r} holds ':', or it or its password control characters. "
             "Basic authentication cannot carry these; use another scheme."
         )
-    return b64encode(f"{username}:{password}".encode()).decode("ascii")
+    return b2a_base64(f"{username}:{password}".encode(), newline=False).decode("ascii")
 
 
 def _dump(scheme: str, parameters: Mapping[str, str | None], token: str | None) -> str:

@@ -1,0 +1,1 @@
+"""One module for each framework, each with the same three applications."""

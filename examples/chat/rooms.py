@@ -1,0 +1,111 @@
+"""Rooms: who is in them, what was said lately, and how an event reaches everyone.
+
+Nothing here knows the web. Each member has a bounded queue, so telling them something never waits.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+#: Messages that a newcomer is shown.
+HISTORY = 50
+#: Events that may wait for one member.
+BACKLOG = 32
+
+Event = dict[str, Any]
+
+
+class NickTakenError(Exception):
+    """Somebody in the room has this nick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What somebody said, and when."""
+
+    nick: str
+    text: str
+    at: datetime
+
+
+class Member:
+    """Somebody in a room.
+
+    Attributes:
+        nick: Their name.
+        events: What they are to be sent, in order.
+        patience: The scope in which they are served; cancelled when they do not keep up.
+    """
+
+    def __init__(self, nick: str) -> None:
+        self.nick = nick
+        self.patience = anyio.CancelScope()
+        self._queue, self.events = anyio.create_memory_object_stream[Event](BACKLOG)
+
+    def tell(self, event: Event) -> None:
+        """Queue an event, or lose patience when the queue is full."""
+        try:
+            self._queue.send_nowait(event)
+        except anyio.WouldBlock:
+            self.patience.cancel()
+
+    def forget(self) -> None:
+        """Drop what is still queued."""
+        self._queue.close()
+        self.events.close()
+
+
+class Room:
+    """A room with its members and the last messages.
+
+    Members are told events: ``history`` when they join; ``joined`` and ``left`` with everyone who
+    is there now; ``message``.
+
+    Attributes:
+        name: Its name.
+        history: The last messages, oldest first.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.history: deque[Message] = deque(maxlen=HISTORY)
+        self._members: dict[str, Member] = {}
+
+    @property
+    def nicks(self) -> list[str]:
+        """Who is here, sorted."""
+        return sorted(self._members)
+
+    @contextmanager
+    def joined(self, nick: str) -> Iterator[Member]:
+        """Be in the room for the length of a ``with`` block.
+
+        Raises:
+            NickTakenError: Somebody else has the nick.
+        """
+        if nick in self._members:
+            raise NickTakenError(nick)
+        member = self._members[nick] = Member(nick)
+        member.tell({"type": "history", "messages": list(self.history)})
+        self._tell_all({"type": "joined", "nick": nick, "members": self.nicks})
+        try:
+            yield member
+        finally:
+            del self._members[nick]
+            member.forget()
+            self._tell_all({"type": "left", "nick": nick, "members": self.nicks})
+
+    def say(self, nick: str, text: str) -> None:
+        """Send a message to everyone in the room, the one who says it included."""
+        message = Message(nick, text, datetime.now(UTC))
+        self.history.append(message)
+        self._tell_all({"type": "message", "message": message})
+
+    def _tell_all(self, event: Event) -> None:
+        for member in self._members.values():
+            member.tell(event)

@@ -1,0 +1,127 @@
+"""Floor 1: whether the header section of a request may come in, decided once for each exchange."""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from erlen.exceptions import WireError
+from erlen.protocols import RawHeaders
+
+_TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_CONTROLS = bytes(code for code in (*range(32), 127) if code != 9)
+_UNREPEATABLE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding"})
+
+#: Fields that were found sound, for the next request that brings them.
+_SOUND: set[tuple[bytes, bytes]] = set()
+_SOUND_KEPT = 1024
+_SOUND_BYTES = 256
+#: SAFETY: what proves who somebody is, is not kept beyond its request.
+_SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
+
+
+def check_block(
+    raw: Collection[tuple[bytes, bytes]], *, max_count: int = 200, max_bytes: int = 65536
+) -> dict[bytes, bytes]:
+    """Admit the header section of a request, once for each exchange.
+
+    Args:
+        raw: ``scope["headers"]``: pairs, a list as a rule; any iterable will do, and is consumed.
+        max_count: Most fields.
+        max_bytes: Most bytes of names and values together.
+
+    Returns:
+        Lower-cased name → first value; repeated Cookie fields are joined with ``; `` (RFC 9113
+        section 8.2.3). The dict is the caller's own.
+
+    Raises:
+        WireError: 431 over a limit. 400 for a name that is no token, a value with control
+            characters (tab excepted; 0x80 to 0xFF are allowed), more than one Host, Content-Length,
+            Content-Type or Transfer-Encoding repeated with another value, a Content-Length that is
+            not 1 to 18 ASCII digits.
+        TypeError: Names or values are not bytes; the server's fault.
+    """
+    # PERF: clients repeat their fields, so two calls into C admit those that were sound before: 9
+    # fields in 0.6 us and 2 in 0.3 us; one unknown field among them costs 1 us more.
+    try:
+        count = len(raw)
+        block = dict(raw)
+        unknown = () if _SOUND.issuperset(raw) else [pair for pair in raw if pair not in _SOUND]
+    except (TypeError, ValueError):  # an iterator, lists in place of tuples, or no pairs at all
+        return _check_each(raw, max_count, max_bytes)
+    if (
+        len(block) == count <= max_count
+        and _SOUND_BYTES * count <= max_bytes
+        and (not unknown or _are_sound(unknown))
+    ):
+        return block
+    return _check_each(raw, max_count, max_bytes)
+
+
+def _are_sound(pairs: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether short fields are sound beyond doubt; those that are no secret are remembered."""
+    for pair in pairs:
+        name, value = pair
+        if (
+            type(name) is not bytes
+            or type(value) is not bytes
+            or len(name) + len(value) > _SOUND_BYTES
+            or not _TOKEN.fullmatch(name)
+            or not name.islower()
+            or value.translate(None, _CONTROLS) != value
+            or (name == b"content-length" and not _is_length(value))
+        ):
+            return False
+        if name not in _SECRET:
+            if len(_SOUND) >= _SOUND_KEPT:
+                # SAFETY: a client that invents fields must not grow the memory of the process.
+                _SOUND.clear()
+            _SOUND.add(pair)
+    return True
+
+
+def _check_each(raw: Iterable[Any], max_count: int, max_bytes: int) -> dict[bytes, bytes]:
+    """Check field by field, exactly; what :func:`check_block` does not admit at a glance."""
+    fields = _fields_of(raw)
+    if len(fields) > max_count:
+        raise WireError(f"The request has more than {max_count} header fields.", 431)
+    if sum(len(name) + len(value) for name, value in fields) > max_bytes:
+        raise WireError(f"The header section is over {max_bytes} bytes.", 431)
+    block: dict[bytes, bytes] = {}
+    for written, value in fields:
+        name = _checked_name(written)
+        if value.translate(None, _CONTROLS) != value:
+            raise WireError("A header value has control characters.")
+        if name not in block:
+            block[name] = value
+        elif name == b"cookie":
+            block[name] += b"; " + value
+        elif name in _UNREPEATABLE and (name == b"host" or block[name] != value):
+            raise WireError(f"The header {name.decode()} is repeated.")
+    if b"content-length" in block and not _is_length(block[b"content-length"]):
+        raise WireError("The Content-Length is not a number of 1 to 18 digits.")
+    return block
+
+
+def _fields_of(raw: Iterable[Any]) -> RawHeaders:
+    fields: list[tuple[Any, Any]] = []
+    try:
+        fields.extend((name, value) for name, value in raw)
+        sound = all(isinstance(part, bytes) for pair in fields for part in pair)
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise TypeError(
+            "The server's headers are not pairs of byte strings. "
+            "ASGI requires them; report this to the makers of the server."
+        )
+    return fields
+
+
+def _checked_name(written: bytes) -> bytes:
+    if not _TOKEN.fullmatch(written):
+        raise WireError("A header name is not a token.")
+    return written.lower()
+
+
+def _is_length(value: bytes) -> bool:
+    return value.isdigit() and len(value) <= 18
