@@ -78,8 +78,8 @@ class Room:
 
     @property
     def nicks(self) -> list[str]:
-        """Who is here, sorted."""
-        return sorted(self._members)
+        """Who is here, in alphabetical order."""
+        return sorted(self._members, key=str.casefold)
 
     @contextmanager
     def joined(self, nick: str) -> Iterator[Member]:

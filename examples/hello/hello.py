@@ -7,7 +7,7 @@ from erlen import Erlen, Response, abort, redirect, render_template, request, ur
 
 app = Erlen(__name__)
 
-GREETINGS = {"en": "Hello", "de": "Hallo", "es": "Hola", "fr": "Bonjour", "ja": "こんにちは"}
+GREETINGS = {"en": "Hello", "de": "Hallo", "es": "Hola", "fr": "Bonjour", "pl": "Cześć"}
 
 order_numbers = count(1)
 

@@ -35,7 +35,7 @@ class BlueprintSetupState:
         self.first_registration = first_registration
         self.url_prefix: str | None = _given(options.get("url_prefix"), blueprint.url_prefix)
         self.subdomain: str | None = _given(options.get("subdomain"), blueprint.subdomain)
-        self.name: str = options.get("name", blueprint.name)
+        self.name = _checked_name(options.get("name", blueprint.name))
         self.name_prefix: str = options.get("name_prefix", "")
         self.url_defaults = {**blueprint.url_values_defaults, **options.get("url_defaults", {})}
 
@@ -56,7 +56,7 @@ class BlueprintSetupState:
         defaults = {**self.url_defaults, **(options.pop("defaults", None) or {})}
         self.app.add_url_rule(
             join_prefix(self.url_prefix, rule),
-            f"{self.dotted_name}.{endpoint or endpoint_of(view_func)}",
+            f"{self.dotted_name}.{_checked_endpoint(endpoint or endpoint_of(view_func))}",
             view_func,
             defaults=defaults or None,
             **options,
@@ -102,12 +102,7 @@ class Blueprint(Registry):
             ValueError: The name is empty or has a dot.
         """
         super().__init__()
-        if not name or "." in name:
-            raise ValueError(
-                f"The blueprint name {name!r} is empty or has a dot. "
-                "Give one word; dots join the names of nested blueprints."
-            )
-        self.name = name
+        self.name = _checked_name(name)
         self.import_name = import_name
         self.static_folder = static_folder
         self.static_url_path = static_url_path
@@ -117,24 +112,20 @@ class Blueprint(Registry):
         self.url_values_defaults = url_defaults or {}
         self.root_path = root_path or find_root_path(import_name)
         self.cli_group = cli_group
-        self._deferred: list[Callable[[BlueprintSetupState], None]] = []
+        self._deferred: list[Callable[[BlueprintSetupState], object]] = []
         self._children: list[tuple[Blueprint, dict[str, Any]]] = []
 
     # --- recording --------------------------------------------------------------------------------
 
-    def record(self, function: Callable[[BlueprintSetupState], None]) -> None:
-        """Call *function* with the state at each registration."""
+    def record(self, function: Callable[[BlueprintSetupState], object]) -> None:
+        """Call *function* with the state at each registration; what it returns is ignored."""
         self.check_open("record")
         self._deferred.append(function)
 
-    def record_once(self, function: Callable[[BlueprintSetupState], None]) -> None:
-        """Call *function* with the state at the first registration only."""
-
-        def once(state: BlueprintSetupState) -> None:
-            if state.first_registration:
-                function(state)
-
-        self.record(once)
+    def record_once(self, function: Callable[[BlueprintSetupState], object]) -> None:
+        """Call *function* with the state at the first registration with an application only."""
+        self.check_open("record_once")
+        self.record(lambda state: function(state) if state.first_registration else None)
 
     def make_setup_state(
         self, app: Any, options: dict[str, Any], first_registration: bool = False
@@ -153,25 +144,22 @@ class Blueprint(Registry):
         """Register a rule, below the prefix; as the application's method of this name.
 
         Raises:
-            ValueError: Endpoint or view name has a dot.
+            ValueError: The endpoint has a dot.
+            TypeError: There is neither an endpoint nor a view with a name.
         """
-        for name in (endpoint, getattr(view_func, "__name__", None)):
-            if name and "." in name:
-                raise ValueError(
-                    f"The endpoint {name!r} has a dot, which separates the names of blueprints. "
-                    "Give endpoint= without one."
-                )
+        self.check_open("add_url_rule")
+        endpoint = _checked_endpoint(endpoint or endpoint_of(view_func))
         options["origin"] = declaration_site()
         options["provide_automatic_options"] = provide_automatic_options
         self.record(lambda state: state.add_url_rule(rule, endpoint, view_func, **options))
 
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Attach the decorated view to an endpoint whose rule was added without a view."""
+        self.check_open("endpoint")
+        endpoint = _checked_endpoint(endpoint)
 
         def register(view: F) -> F:
-            self.record_once(
-                lambda state: state.app.endpoint(f"{state.dotted_name}.{endpoint}")(view) and None
-            )
+            self.record(lambda state: state.app.endpoint(f"{state.dotted_name}.{endpoint}")(view))
             return view
 
         return register
@@ -213,60 +201,62 @@ class Blueprint(Registry):
 
     # --- hooks of the whole application -----------------------------------------------------------
 
-    def _on_app(self, kind: str, function: F) -> F:
-        self.record_once(lambda state: getattr(state.app, kind)(function) and None)
+    def _on_app(self, call: str, method: str, function: F) -> F:
+        self.check_open(call)
+        self.record_once(lambda state: getattr(state.app, method)(function))
         return function
 
     def before_app_request(self, function: F) -> F:
         """``before_request`` of the whole application."""
-        return self._on_app("before_request", function)
+        return self._on_app("before_app_request", "before_request", function)
 
     def after_app_request(self, function: F) -> F:
         """``after_request`` of the whole application."""
-        return self._on_app("after_request", function)
+        return self._on_app("after_app_request", "after_request", function)
 
     def teardown_app_request(self, function: F) -> F:
         """``teardown_request`` of the whole application."""
-        return self._on_app("teardown_request", function)
+        return self._on_app("teardown_app_request", "teardown_request", function)
 
     def before_app_websocket(self, function: F) -> F:
         """``before_websocket`` of the whole application."""
-        return self._on_app("before_websocket", function)
+        return self._on_app("before_app_websocket", "before_websocket", function)
 
     def after_app_websocket(self, function: F) -> F:
         """``after_websocket`` of the whole application."""
-        return self._on_app("after_websocket", function)
+        return self._on_app("after_app_websocket", "after_websocket", function)
 
     def teardown_app_websocket(self, function: F) -> F:
         """``teardown_websocket`` of the whole application."""
-        return self._on_app("teardown_websocket", function)
+        return self._on_app("teardown_app_websocket", "teardown_websocket", function)
 
     def before_app_serving(self, function: F) -> F:
         """``before_serving`` of the application."""
-        return self._on_app("before_serving", function)
+        return self._on_app("before_app_serving", "before_serving", function)
 
     def while_app_serving(self, function: F) -> F:
         """``while_serving`` of the application."""
-        return self._on_app("while_serving", function)
+        return self._on_app("while_app_serving", "while_serving", function)
 
     def after_app_serving(self, function: F) -> F:
         """``after_serving`` of the application."""
-        return self._on_app("after_serving", function)
+        return self._on_app("after_app_serving", "after_serving", function)
 
     def app_context_processor(self, function: F) -> F:
         """``context_processor`` of the whole application."""
-        return self._on_app("context_processor", function)
+        return self._on_app("app_context_processor", "context_processor", function)
 
     def app_url_value_preprocessor(self, function: F) -> F:
         """``url_value_preprocessor`` of the whole application."""
-        return self._on_app("url_value_preprocessor", function)
+        return self._on_app("app_url_value_preprocessor", "url_value_preprocessor", function)
 
     def app_url_defaults(self, function: F) -> F:
         """``url_defaults`` of the whole application."""
-        return self._on_app("url_defaults", function)
+        return self._on_app("app_url_defaults", "url_defaults", function)
 
     def app_errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """``errorhandler`` of the whole application."""
+        self.check_open("app_errorhandler")
 
         def register(function: F) -> F:
             self.record_once(
@@ -278,6 +268,24 @@ class Blueprint(Registry):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _checked_name(name: str) -> str:
+    if not name or "." in name:
+        raise ValueError(
+            f"The blueprint name {name!r} is empty or has a dot. "
+            "Give one word; dots join the names of nested blueprints."
+        )
+    return name
+
+
+def _checked_endpoint(endpoint: str) -> str:
+    if "." in endpoint:
+        raise ValueError(
+            f"The endpoint {endpoint!r} has a dot, which separates the names of blueprints. "
+            "Give endpoint= without one."
+        )
+    return endpoint
 
 
 def _given(option: str | None, default: str | None) -> str | None:
@@ -294,7 +302,7 @@ def join_prefix(prefix: str | None, rule: str) -> str:
 def _nested(
     parent: BlueprintSetupState, child: Blueprint, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the options of a child: prefixes and subdomains joined, the name under the parent's."""
+    """Return a child's options: prefixes and subdomains joined, the name under the parent's."""
     prefix = _given(options.get("url_prefix"), child.url_prefix)
     if parent.url_prefix is not None:
         prefix = parent.url_prefix if prefix is None else join_prefix(parent.url_prefix, prefix)
@@ -306,5 +314,4 @@ def _nested(
         "url_prefix": prefix,
         "subdomain": subdomain,
         "name_prefix": parent.dotted_name,
-        "url_defaults": {**parent.url_defaults, **options.get("url_defaults", {})},
     }

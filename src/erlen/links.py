@@ -1,6 +1,8 @@
 """Floor 5: ``url_for``: from an endpoint to a URL, inside an exchange or outside of one."""
 
+import contextlib
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from erlen.context import current, current_context
 from erlen.exceptions import BuildError
@@ -28,7 +30,7 @@ def url_for(
     _external: bool | None = None,
     **values: Any,
 ) -> str:
-    """Build the URL of an endpoint with the running context's application; see :func:`build_url`."""
+    """Build the URL of an endpoint of the current application; see :func:`build_url`."""
     app: Any = current().app
     url: str = app.url_for(
         endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
@@ -64,25 +66,21 @@ def build_url(
     Raises:
         BuildError: No rule fits; the sentence says which values or methods are missing.
         ValueError: *scheme* was given with ``external=False``.
-        RuntimeError: An external URL outside an exchange without ``SERVER_NAME``.
+        RuntimeError: A whole URL is asked for, or the rule needs one, and no host is known.
     """
-    context = current_context.get(None)
-    running = context is not None and context.scope is not None and context.app is app
-    adapter: MapAdapter
-    if running:
-        assert context is not None
-        adapter = context.url_adapter
-        if endpoint.startswith("."):
-            blueprint = context.exchange.blueprint
-            endpoint = f"{blueprint}{endpoint}" if blueprint else endpoint[1:]
-    else:
-        adapter = app.bind_url_map(None)
-        external = _external_outside(app, external, scheme)
     if scheme is not None and external is False:
         raise ValueError(
             f"_scheme={scheme!r} was given with _external=False, and a path has no scheme. "
             "Leave one of them out."
         )
+    context = current_context.get(None)
+    if context is not None and context.scope is not None and context.app is app:
+        adapter: MapAdapter = context.url_adapter
+        endpoint = _absolute_endpoint(endpoint, context.exchange.blueprint)
+        by_default = scheme is not None
+    else:
+        adapter = app.bind_url_map(None)
+        by_default = scheme is not None or bool(app.config["SERVER_NAME"])
     app.inject_url_defaults(endpoint, values)
     try:
         url = adapter.build(
@@ -90,37 +88,42 @@ def build_url(
             values,
             method=method,
             url_scheme=scheme,
-            force_external=scheme is not None if external is None else external,
+            force_external=by_default if external is None else external,
         )
     except BuildError as error:
         special = {"_anchor": anchor, "_method": method, "_scheme": scheme, "_external": external}
         return _ask_build_error_handlers(app, error, endpoint, {**values, **special})
+    _check_host(url, adapter)
     return url if anchor is None else f"{url}#{quote_fragment(anchor)}"
 
 
-def _external_outside(app: Linking, external: bool | None, scheme: str | None) -> bool:
-    """Outside an exchange a path always works; a whole URL needs the name of the server."""
-    named = bool(app.config["SERVER_NAME"])
-    if external is None:
-        external = named or scheme is not None
-    if external and not named:
-        raise RuntimeError(
-            "A URL with a host was asked for while no request runs, and SERVER_NAME is not set. "
-            "Set SERVER_NAME (with APPLICATION_ROOT and PREFERRED_URL_SCHEME where they differ), "
-            "or pass _external=False for a path."
-        )
-    return external
+def _absolute_endpoint(endpoint: str, blueprint: str | None) -> str:
+    """Return an endpoint with the running blueprint in place of a leading dot's nothing."""
+    if not endpoint.startswith("."):
+        return endpoint
+    return f"{blueprint}{endpoint}" if blueprint else endpoint[1:]
+
+
+def _check_host(url: str, adapter: MapAdapter) -> None:
+    """Refuse a whole URL that would have no host; a path works always."""
+    if url.startswith("/") or adapter.server_name:
+        return
+    if adapter.map.host_matching and urlsplit(url).netloc:
+        return  # the rule itself names its host
+    raise RuntimeError(
+        f"The URL {url!r} needs a host, and none is known: no request runs, or it names none, and "
+        "SERVER_NAME is not set. Set SERVER_NAME (with APPLICATION_ROOT and PREFERRED_URL_SCHEME "
+        "where they differ), or pass _external=False for a path."
+    )
 
 
 def _ask_build_error_handlers(
     app: Linking, error: BuildError, endpoint: str, values: dict[str, Any]
 ) -> str:
+    """Return the first handler's answer; a handler passes by ``None`` or a ``BuildError``."""
     for handler in app.url_build_error_handlers:
-        try:
+        with contextlib.suppress(BuildError):
             url = handler(error, endpoint, values)
-        except BuildError as again:
-            error = again
-        else:
             if url is not None:
                 return str(url)
     raise error

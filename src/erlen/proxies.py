@@ -1,8 +1,9 @@
 """Floor 4: ``request``, ``websocket``, ``g`` and ``current_app``: names for what is current.
 
-They are typed as what they stand for. One cast each; nothing else in the package casts.
+They are typed as what they stand for, by one cast each.
 """
 
+import copy
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
@@ -29,7 +30,13 @@ class Proxy:
         return self._find()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._find(), name)
+        try:
+            target = self._find()
+        except OutsideContextError:
+            if name.startswith("__"):  # inspect, doctest and the like look at every global
+                raise AttributeError(f"The unbound {self._name!r} has no {name!r}.") from None
+            raise
+        return getattr(target, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._find(), name, value)
@@ -68,14 +75,32 @@ class Proxy:
     def __hash__(self) -> int:
         return hash(self._find())
 
+    def __len__(self) -> int:
+        return len(self._find())
+
     def __contains__(self, item: object) -> bool:
         return item in self._find()
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._find()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._find()[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._find()[key]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._find())
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return aiter(self._find())
+
+    def __copy__(self) -> Any:
+        return copy.copy(self._find())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copy.deepcopy(self._find(), memo)
 
 
 request = cast(Request, Proxy(lambda: current().request, "request"))

@@ -1,4 +1,4 @@
-"""Floor 5: functions with which a view makes its response: ``jsonify``, ``redirect`` …"""
+"""Floor 5: functions with which a view makes its response: jsonify, make_response, redirect."""
 
 from typing import Any
 

@@ -1,10 +1,11 @@
 """Floor 3: the one worker thread of an exchange, in which all its ``def`` functions run.
 
 A thread-bound object that a ``def`` hook opens (a SQLite connection on ``g``) can be used by the
-``def`` view and closed by the ``def`` teardown, as in Flask. Threads are kept for the next exchange;
-an idle one ends after :data:`IDLE_SECONDS`.
+``def`` view and closed by the ``def`` teardown, as in Flask. Threads are kept for the next
+exchange; an idle one ends after :data:`IDLE_SECONDS`.
 """
 
+import contextlib
 import contextvars
 import queue
 import threading
@@ -15,6 +16,13 @@ from typing import Any, NamedTuple
 import anyio
 from anyio import from_thread
 from anyio.lowlevel import RunVar, current_token
+
+# COMPAT: where sniffio is installed, anyio notes the running library in this variable. A thread
+# runs none: with the note, ``anyio.run()`` in a ``def`` view would refuse to start.
+try:
+    from sniffio import current_async_library_cvar as _running_library
+except ImportError:
+    _running_library = contextvars.ContextVar("erlen.no_library", default=None)
 
 #: Seconds after which an unused thread ends.
 IDLE_SECONDS = 5.0
@@ -63,13 +71,20 @@ class _Thread(threading.Thread):
 
 def _perform(job: _Job) -> None:
     try:
-        job.result[:] = (job.context.run(job.function, *job.args), None)
+        job.result[:] = (job.context.run(_call, job), None)
     except BaseException as error:  # noqa: BLE001  # raised again by the waiting task
         job.result[:] = (None, error)
-    try:
+    # The event loop may have ended meanwhile; then nobody waits.
+    with contextlib.suppress(RuntimeError):
         from_thread.run_sync(job.done.set, token=job.token)
-    except RuntimeError:
-        pass  # the event loop ended meanwhile: nobody waits
+
+
+def _call(job: _Job) -> Any:
+    library = _running_library.set(None)
+    try:
+        return job.function(*job.args)
+    finally:
+        _running_library.reset(library)
 
 
 class Threads:
@@ -95,11 +110,19 @@ class Threads:
         borrower = object()
         await limiter.acquire_on_behalf_of(borrower)
         try:
-            thread = self._idle.pop()
+            thread = self._take()
+        except RuntimeError:  # the system has no thread left
+            limiter.release_on_behalf_of(borrower)
+            raise
+        return Worker(thread, lambda: limiter.release_on_behalf_of(borrower))
+
+    def _take(self) -> _Thread:
+        try:
+            return self._idle.pop()
         except IndexError:
             thread = _Thread(self._idle)
             thread.start()
-        return Worker(thread, lambda: limiter.release_on_behalf_of(borrower))
+            return thread
 
     def close(self) -> None:
         """End the idle threads; one that is in use ends by itself after it was given back."""
@@ -116,20 +139,24 @@ class Worker:
         """*free* gives the place back to the others."""
         self._thread = thread
         self._free = free
+        self._unfinished = 0
 
     async def run(self, function: Callable[..., Any], /, *args: Any) -> Any:
-        """Call *function* in the thread, with the caller's context variables, and return its result.
+        """Call *function* in the thread with the caller's context variables; return its result.
 
         Variables that the function sets are set for the caller too, so that a ``def`` hook and a
         coroutine view see one another's.
 
-        Cancellation: waits for the call to end; a thread cannot be stopped.
+        Cancellation: waits for the call to end; a thread cannot be stopped. Only asyncio's own
+        ``task.cancel()`` does not wait; the thread then ends after the call.
         """
         context = contextvars.copy_context()
         job = _Job(context, function, args, [], anyio.Event(), current_token())
+        self._unfinished += 1
         self._thread.jobs.put(job)
         with anyio.CancelScope(shield=True):
             await job.done.wait()
+        self._unfinished -= 1
         _adopt(context)
         value, error = job.result
         if error is not None:
@@ -141,11 +168,15 @@ class Worker:
 
     def release(self) -> None:
         """Give the thread back; the worker is not used again."""
-        self._thread._idle.append(self._thread)  # both halves live in this module
+        if self._unfinished:
+            self._thread.jobs.put(None)  # it is lost to the others: it may never come back
+        else:
+            self._thread._idle.append(self._thread)
         self._free()
 
 
 def _adopt(context: contextvars.Context) -> None:
+    """Set for the caller what a function set in its copy of the context variables."""
     current = contextvars.copy_context()
     for variable, value in context.items():
         if current.get(variable, _MISSING) is not value:

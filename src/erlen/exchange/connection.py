@@ -74,7 +74,7 @@ class Connection(RequestFields):
 
     @property
     def method(self) -> str:
-        """Request method as sent, case-sensitive (RFC 9110 section 9.1); ``GET`` for a WebSocket."""
+        """Request method as sent, case-sensitive (RFC 9110 section 9.1); a WebSocket has GET."""
         method: str = self.scope.get("method", "GET")
         return method
 
@@ -116,8 +116,8 @@ class Connection(RequestFields):
     @property
     def root_path(self) -> str:
         """Prefix under which the application is mounted, without a trailing slash."""
-        prefix: str = self.scope.get("root_path", "")
-        return prefix.rstrip("/")
+        prefix = (self.scope.get("root_path") or "").strip("/")
+        return f"/{prefix}" if prefix else ""
 
     @property
     def script_root(self) -> str:
@@ -129,17 +129,14 @@ class Connection(RequestFields):
     @lazy
     def host(self) -> str:
         """Host header, lower case, without a default port; the server's address when missing."""
-        raw = next((value for name, value in self.scope["headers"] if name == b"host"), None)
-        if raw is not None:
-            try:
-                return strip_default_port(check_host(raw), self.scheme)
-            except WireError:
-                return ""
-        server = self.server
-        if server is None or server[1] is None:
+        sent = self.headers.get("host")
+        if sent is None and self.server is not None and self.server[1] is not None:
+            name, port = self.server
+            sent = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+        try:
+            return strip_default_port(check_host((sent or "").encode()), self.scheme)
+        except WireError:
             return ""
-        name = f"[{server[0]}]" if ":" in server[0] else server[0]
-        return strip_default_port(f"{name}:{server[1]}", self.scheme)
 
     @property
     def query_string(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Floor 3: the header fields of a request or handshake as typed values, each parsed when asked for."""
+"""Floor 3: the header fields of a request or handshake as typed values, parsed when asked for."""
 
 from datetime import datetime
 
@@ -116,10 +116,11 @@ class RequestFields:
 
     @property
     def content_length(self) -> int | None:
-        """Declared bytes of the body; ``None`` when missing or sent in chunks."""
-        if "transfer-encoding" in self.headers:
+        """Declared bytes of the body; ``None`` when missing, malformed or sent in chunks."""
+        length = self.headers.get("content-length", type=int)
+        if length is None or length < 0 or "transfer-encoding" in self.headers:
             return None
-        return self.headers.get("content-length", type=int)
+        return length
 
     @property
     def date(self) -> datetime | None:

@@ -101,18 +101,17 @@ class Request(Connection):
         if cache and silent in self._json:
             return self._json[silent]
         if not (force or self._is_utf8_json()):
-            if silent:
-                return None
-            raise UnsupportedMediaType(
-                "JSON is expected: send it with the Content-Type application/json."
-            )
+            return None if silent else self.on_json_loading_failed(None)
         data = await self.body.read(cache=cache)
         try:
             value = await self._loads(data)
         except (ValueError, RecursionError) as error:
             value = None if silent else self.on_json_loading_failed(error)
+            answers = {silent: value}
+        else:
+            answers = {False: value, True: value}
         if cache:
-            self._json[silent] = value
+            self._json.update(answers)
         return value
 
     async def _loads(self, data: bytes) -> Any:
@@ -128,11 +127,19 @@ class Request(Connection):
             "utf8",
         }
 
-    def on_json_loading_failed(self, error: Exception) -> Any:
-        """Answer malformed JSON; override to return a value in its place.
+    def on_json_loading_failed(self, error: Exception | None) -> Any:
+        """Answer a body that is not JSON; override to return a value in its place.
+
+        Args:
+            error: What is wrong with the text; ``None`` when the Content-Type is not JSON.
 
         Raises:
-            BadRequest: Always; in debug mode the description tells where the text went wrong.
+            UnsupportedMediaType: For ``None``.
+            BadRequest: Else; in debug mode the description tells where the text went wrong.
         """
+        if error is None:
+            raise UnsupportedMediaType(
+                "JSON is expected: send it with the Content-Type application/json."
+            )
         detail = f" {error}" if self.settings.debug and isinstance(error, WireError) else ""
         raise BadRequest(f"The request body is not valid JSON.{detail}") from error

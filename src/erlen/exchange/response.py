@@ -4,16 +4,28 @@ The headers object is made when someone asks for it: a response that only carrie
 two header pairs that need no object.
 """
 
+import inspect
 import json
+import logging
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
-from erlen.exceptions import HTTPException, reason_phrase
+import anyio
+
+from erlen.exceptions import ClientDisconnected, HTTPException, reason_phrase
 from erlen.exchange.connection import Connection
 from erlen.exchange.response_fields import ResponseFields, with_charset
-from erlen.exchange.streaming import Chunk, Chunks, close_chunks, encode_chunk, send_chunks
+from erlen.exchange.streaming import (
+    CLOSE_SECONDS,
+    Chunk,
+    Chunks,
+    close_all,
+    encode_chunk,
+    isolated,
+    send_chunks,
+)
 from erlen.protocols import Exchange, RawHeaders
 from erlen.wire.conditional import Precondition, decide, generate_etag, quote_etag, unquote_etag
 from erlen.wire.cookies import dump_cookie
@@ -27,21 +39,28 @@ HeadersValue: TypeAlias = (
     | Iterable[tuple[str, str | int]]
 )
 
-_BODILESS = {204, 205, 304}
 #: Fields that say how the body is framed; the response and the server own them.
 _FRAMING = {b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"}
-#: SPEC: RFC 9110 section 15.4.5: a 304 carries no metadata of the representation but its validators.
+#: SPEC: RFC 9110 section 15.4.5: a 304 has no metadata of the representation but validators.
 _NOT_IN_304 = {
     b"allow", b"content-encoding", b"content-language", b"content-md5", b"content-range",
     b"content-type", b"last-modified",
 }  # fmt: skip
+#: Status that has no body → fields that it does not have either. SPEC: RFC 9110 sections 15.3.5,
+#: 15.3.6 and 15.4.5: 205 is framed as an empty body, the others have no framing at all.
+_BODILESS = {
+    204: _FRAMING | {b"content-type"},
+    205: _FRAMING | {b"content-type"},
+    304: _FRAMING | _NOT_IN_304,
+}
+
+_logger = logging.getLogger("erlen")
 
 
 class Response(ResponseFields):
     """An HTTP response.
 
     Attributes:
-        status_code: Three digits, 200 unless given.
         default_mimetype: Media type when none is given; a seat for subclasses.
         max_cookie_size: Bytes of one Set-Cookie value; 0 for no limit.
     """
@@ -49,8 +68,6 @@ class Response(ResponseFields):
     default_status: ClassVar[int] = 200
     default_mimetype: ClassVar[str] = "text/html"
     max_cookie_size: ClassVar[int] = 4093
-
-    status_code: int
 
     def __init__(
         self,
@@ -71,7 +88,8 @@ class Response(ResponseFields):
             content_type: The whole Content-Type, verbatim.
 
         Raises:
-            ValueError: A status out of 100 to 599, or a header that HTTP does not allow.
+            ValueError: A status out of 200 to 599, or a header that HTTP does not allow.
+            TypeError: A body that is none of these, or a dict.
         """
         self._stream: Chunks | None = None
         self._body = b""
@@ -89,7 +107,7 @@ class Response(ResponseFields):
         if headers is not None:
             self._take_headers(headers, kind, explicit=bool(content_type or mimetype))
         if status is None:
-            self.status_code = self.default_status
+            self._code = self.default_status
         else:
             self.status = status
 
@@ -101,25 +119,33 @@ class Response(ResponseFields):
     # --- status and headers -----------------------------------------------------------------------
 
     @property
+    def status_code(self) -> int:
+        """Three digits, 200 unless given."""
+        return self._code
+
+    @status_code.setter
+    def status_code(self, value: int) -> None:
+        self.status = value
+
+    @property
     def status(self) -> str:
         """Code and phrase, ``"200 OK"``; the phrase is not sent by HTTP/2 and most servers."""
-        return f"{self.status_code} {self._reason or reason_phrase(self.status_code)}"
+        return f"{self._code} {self._reason or reason_phrase(self._code)}"
 
     @status.setter
     def status(self, value: StatusValue) -> None:
         code, _, reason = str(int(value) if isinstance(value, HTTPStatus) else value).partition(" ")
-        valid = type(value) is not bool and len(code) == 3 and code.isascii() and code.isdigit()
-        if not (valid and 100 <= int(code) <= 599):
+        if not (len(code) == 3 and code.isascii() and code.isdigit() and 200 <= int(code) <= 599):
             raise ValueError(
-                f"{value!r} is not a status. Give three digits from 100 to 599, "
+                f"{value!r} is not the status of a response. Give three digits from 200 to 599, "
                 "with or without a phrase: 404 or '404 Not Found'."
             )
-        self.status_code = int(code)
+        self._code = int(code)
         self._reason = reason or None
 
     @property
     def headers(self) -> Headers:  # type: ignore[override]  # read-only on purpose
-        """The header fields; changes are sent. Content-Length is computed when the body is known."""
+        """The header fields; changes are sent, but a known body has the length that it has."""
         if self._headers is None:
             self._headers = Headers([("Content-Type", self._type_pair[1].decode("latin-1"))])
         return self._headers
@@ -143,13 +169,13 @@ class Response(ResponseFields):
             self._body = encode_chunk(value)
         elif isinstance(value, list | tuple):
             self._body = b"".join(map(encode_chunk, value))
-        elif isinstance(value, AsyncIterable | Iterable):
+        elif isinstance(value, AsyncIterable | Iterable) and not isinstance(value, Mapping):
             self._body = b""
             self._stream = value
         else:
             raise TypeError(
                 f"A response body cannot be made of {value!r} of type {type(value).__name__}. "
-                "Give str, bytes, or an iterable of them."
+                "Give str, bytes, or an iterable of them; for JSON call jsonify()."
             )
 
     @property
@@ -225,14 +251,25 @@ class Response(ResponseFields):
             raise
 
     async def freeze(self) -> None:
-        """Collect a streamed body, so that it is known and has a length."""
-        if isinstance(self._stream, AsyncIterable):
-            self._set_body([chunk async for chunk in self._stream])
-        elif self._stream is not None:
-            self._set_body(list(self._stream))
+        """Collect a streamed body, so that it is known and has a length; then close its source."""
+        stream = self._stream
+        if stream is None:
+            return
+        try:
+            if isinstance(stream, AsyncIterable):
+                chunks = [chunk async for chunk in stream]
+            else:
+                chunks = list(stream)
+        finally:
+            await close_all([stream], _at_once)
+        self._set_body(chunks)
 
     def call_on_close(self, function: Callable[[], Any]) -> Callable[[], Any]:
-        """Call *function* once the response is sent or given up; may be used as a decorator."""
+        """Call *function* once the response is sent or given up; may be used as a decorator.
+
+        It may be ``async def``; a ``def`` runs in the exchange's worker thread. What it raises is
+        logged, and the next ones run.
+        """
         if self._on_close is None:
             self._on_close = []
         self._on_close.append(function)
@@ -253,7 +290,7 @@ class Response(ResponseFields):
         samesite: str | None = None,
         partitioned: bool = False,
     ) -> None:
-        """Add a Set-Cookie header; the arguments are those of ``dump_cookie``, and so its errors."""
+        """Add a Set-Cookie header; arguments and errors are those of ``dump_cookie``."""
         cookie = dump_cookie(
             key,
             value,
@@ -331,18 +368,15 @@ class Response(ResponseFields):
             self.status_code = 412
         elif accept_ranges and self._stream is None:
             self.accept_ranges = "bytes"
-            self._take_range(request, complete_length or len(self._body))
+            if request.method == "GET":  # SPEC: RFC 9110 section 14.2: Range is for GET alone
+                self._take_range(request, complete_length or len(self._body))
         return self
 
     def _take_range(self, request: Connection, length: int) -> None:
         asked = request.range
         if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
             return
-        etag, weak = self.get_etag()
-        condition = request.if_range
-        if condition.etag is not None and (weak or condition.etag != etag):
-            return
-        if condition.date is not None and condition.date != self.last_modified:
+        if not request.if_range.allows_range(self.headers.get("ETag"), self.last_modified):
             return
         start, stop = resolve(asked, length)[0]
         self.headers.set("Content-Range", f"bytes {start}-{stop - 1}/{length}")
@@ -355,41 +389,56 @@ class Response(ResponseFields):
         """Send start and body as ASGI messages, then run what waits for the close.
 
         Raises:
-            OSError, ClientDisconnected: The client left.
+            ClientDisconnected: The client left.
             Exception: What a streamed body raised; the connection must break.
         """
-        status = self.status_code
-        bodiless = status < 200 or status in _BODILESS
-        if self._headers is None and self._stream is None and not bodiless:
-            headers = [self._type_pair, (b"content-length", b"%d" % len(self._body))]
+        code = self._code
+        stream = unclosed = self._stream
+        body = self._body
+        if self._headers is None and stream is None and code not in _BODILESS:
+            headers = [self._type_pair, (b"content-length", b"%d" % len(body))]
         else:
-            headers = self._framed(exchange, bodiless=bodiless)
+            headers = self._framed(exchange)
+        if code in _BODILESS or exchange.scope["method"] == "HEAD":
+            stream, body = None, b""
         try:
-            await exchange.send(
-                {"type": "http.response.start", "status": status, "headers": headers}
-            )
-            if bodiless or exchange.scope["method"] == "HEAD":
-                await exchange.send({"type": "http.response.body", "body": b""})
-            elif self._stream is None:
-                await exchange.send({"type": "http.response.body", "body": self._body})
+            await exchange.send({"type": "http.response.start", "status": code, "headers": headers})
+            if stream is None:
+                await exchange.send({"type": "http.response.body", "body": body})
             else:
-                await send_chunks(self._stream, exchange, self._declared_length())
+                unclosed = None
+                await send_chunks(stream, exchange, self._declared_length())
+        except OSError as error:
+            # SPEC: ASGI 2.4: send() raises OSError once the client is gone. That of a stream is its
+            # own: send_chunks() has told the two apart.
+            if stream is not None and unclosed is None:
+                raise
+            raise ClientDisconnected("The client left before the response was sent.") from error
         finally:
-            if self._stream is not None or self._on_close is not None:
-                await self._close(exchange)
+            if unclosed is not None or self._on_close is not None:
+                await self._close(exchange, unclosed)
 
-    async def _close(self, exchange: Exchange) -> None:
-        if self._stream is not None:
-            await close_chunks(self._stream, exchange)
-        for function in self._on_close or ():
-            function()
+    async def give_up(self, exchange: Exchange) -> None:
+        """Close without sending: the stream, then what waits for the close."""
+        await self._close(exchange, self._stream)
 
-    def _framed(self, exchange: Exchange, *, bodiless: bool) -> RawHeaders:
+    async def _close(self, exchange: Exchange, stream: Chunks | None) -> None:
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            if stream is not None:
+                await close_all([stream], exchange.run_sync)
+            for function in self._on_close or ():
+                if inspect.iscoroutinefunction(function):
+                    await isolated(function)
+                else:
+                    await isolated(exchange.run_sync, function)
+
+    def _framed(self, exchange: Exchange) -> RawHeaders:
         """Return the header pairs, with the framing that belongs to this body and no other."""
-        dropped = _FRAMING | _NOT_IN_304 if self.status_code == 304 else _FRAMING
-        pairs = [pair for pair in self.headers.raw() if pair[0] not in dropped]
-        if bodiless:
-            return pairs
+        dropped = _BODILESS.get(self._code)
+        pairs = [pair for pair in self.headers.raw() if pair[0] not in (dropped or _FRAMING)]
+        if dropped is not None:
+            self._warn_of_lost_body()
+            return [*pairs, (b"content-length", b"0")] if self._code == 205 else pairs
         length = len(self._body) if self._stream is None else None
         if length is None or (not length and exchange.scope["method"] == "HEAD"):
             length = self._declared_length() or length
@@ -397,13 +446,26 @@ class Response(ResponseFields):
             pairs.append((b"content-length", b"%d" % length))
         return pairs
 
+    def _warn_of_lost_body(self) -> None:
+        # A 304 comes from make_conditional(), which leaves the body where it is.
+        if self._code != 304 and (self._body or self._stream is not None):
+            _logger.warning(
+                "A response with status %d has no body, so the one that it was given is not sent. "
+                "Return an empty body with it.",
+                self._code,
+            )
+
     def _declared_length(self) -> int | None:
         text = self.headers.get("content-length", "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
     def __repr__(self) -> str:
         body = "streamed" if self._stream is not None else f"{len(self._body)} bytes"
         return f"<{type(self).__name__} {body} [{self.status}]>"
+
+
+async def _at_once(function: Callable[[], Any], /) -> Any:
+    return function()
 
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
-"""Floor 3: the header fields of a response as typed attributes that write through to the headers."""
+"""Floor 3: the header fields of a response as typed attributes that write to its headers."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
 
 from erlen.wire.caching import (
@@ -45,7 +45,7 @@ class header_field(Generic[T]):  # noqa: N801  # reads as an attribute
             return None
         try:
             return self.load(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     def __set__(self, instance: "ResponseFields", value: Any) -> None:
@@ -57,7 +57,7 @@ class header_field(Generic[T]):  # noqa: N801  # reads as an attribute
 
 def _load_retry_after(text: str) -> datetime | None:
     if text.isascii() and text.isdigit():
-        return datetime.now().astimezone() + timedelta(seconds=int(text))
+        return datetime.now(UTC) + timedelta(seconds=int(text))
     return parse_date(text)
 
 
@@ -194,8 +194,11 @@ class ResponseFields:
 
     @property
     def www_authenticate(self) -> WWWAuthenticate | None:
-        """The first challenge; assign one, a list of them, or ``None``."""
-        return WWWAuthenticate.from_header(self.headers.get("WWW-Authenticate"))
+        """The first challenge, which writes through; assign one, a list of them, or ``None``."""
+        challenge = WWWAuthenticate.from_header(self.headers.get("WWW-Authenticate"))
+        if challenge is not None:
+            challenge.on_update = self._write_back("WWW-Authenticate")
+        return challenge
 
     @www_authenticate.setter
     def www_authenticate(self, value: WWWAuthenticate | list[WWWAuthenticate] | None) -> None:
@@ -229,7 +232,7 @@ class ResponseFields:
 
     @property
     def mimetype(self) -> str | None:
-        """Media type without parameters; assigning it chooses the charset as the constructor does."""
+        """Media type without parameters; assigning it chooses a charset as the constructor does."""
         text = self.content_type
         return None if text is None else parse_options_header(text)[0].lower()
 
@@ -262,7 +265,9 @@ _TEXT_APPLICATION = {
 
 
 def with_charset(mimetype: str) -> str:
-    """Return *mimetype* with ``; charset=utf-8`` when its bytes are text (not for JSON, RFC 8259)."""
+    """Return *mimetype* with ``; charset=utf-8`` where it is text; JSON has none (RFC 8259)."""
+    if ";" in mimetype:
+        return mimetype
     if mimetype.startswith("text/") or mimetype in _TEXT_APPLICATION or mimetype.endswith("+xml"):
         return f"{mimetype}; charset=utf-8"
     return mimetype

@@ -8,6 +8,8 @@ not allow reaches the server.
 import enum
 from typing import Any
 
+import anyio
+
 from erlen.exceptions import (
     HTTPException,
     WebSocketDisconnect,
@@ -17,7 +19,7 @@ from erlen.exceptions import (
 from erlen.exchange.connection import Connection
 from erlen.exchange.response import HeadersValue, Response
 from erlen.exchange.settings import Settings
-from erlen.protocols import Message, Receive, Scope, Send
+from erlen.protocols import Exchange, Message, RawHeaders, Receive, Scope, Send
 from erlen.routing.rule import Rule
 from erlen.wire.headers import Headers
 
@@ -63,8 +65,10 @@ class WebSocket(Connection):
         )
         self._receive = receive
         self._send = send
+        self._opening = anyio.Lock()
         self._connected = False
         self._receiving = False
+        self._closed_here = False
         self.state = State.CONNECTING
         self.close_code: int | None = None
         self.close_reason = ""
@@ -88,37 +92,45 @@ class WebSocket(Connection):
 
         Raises:
             WebSocketStateError: It was accepted (perhaps by an earlier ``send``) or is closed.
-            ValueError: The client did not offer *subprotocol*.
+            ValueError: The client did not offer *subprotocol*, or a header cannot be sent.
             WebSocketDisconnect: The client left before the answer.
         """
-        if self.state is not State.CONNECTING:
-            raise WebSocketStateError(
-                f"accept() was called on a WebSocket that is {self.state.value}. Call it once, "
-                "before the first send() or receive(), which accept by themselves."
-            )
         if subprotocol is not None and subprotocol not in self.requested_subprotocols:
             raise ValueError(
                 f"The client offers the subprotocols {self.requested_subprotocols!r}, "
                 f"not {subprotocol!r}. Accept one of those, or none."
             )
+        pairs = Headers(headers).raw()
+        async with self._opening:
+            if self.state is not State.CONNECTING:
+                raise WebSocketStateError(
+                    f"accept() was called on a WebSocket that is {self.state.value}. Call it once, "
+                    "before the first send() or receive(), which accept by themselves."
+                )
+            await self._accept(pairs, subprotocol)
+
+    async def _accept(self, headers: RawHeaders, subprotocol: str | None) -> None:
         await self._take_connect()
         self.state = State.OPEN
         self.subprotocol = subprotocol
         await self._emit(
-            {
-                "type": "websocket.accept",
-                "subprotocol": subprotocol,
-                "headers": Headers(headers).raw(),
-            }
+            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers}
         )
 
     async def _take_connect(self) -> None:
-        if self._connected:
-            return
-        self._connected = True
-        message = await self._receive()
-        if message["type"] == "websocket.disconnect":
-            raise self._closed_by_peer(message)
+        if not self._connected:
+            message = await self._receive()
+            self._connected = True
+            if message["type"] == "websocket.disconnect":
+                raise self._closed_by_peer(message)
+
+    async def _ensure_open(self) -> None:
+        if self.state is State.CONNECTING:
+            async with self._opening:  # two tasks may both be the first to send
+                if self.state is State.CONNECTING:
+                    await self._accept([], None)
+        if self.state is State.CLOSED:
+            raise self._disconnected()
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -126,12 +138,12 @@ class WebSocket(Connection):
         """Return the next message; text as ``str``, binary as ``bytes``, empty ones too.
 
         Raises:
-            WebSocketDisconnect: The socket is closed; messages that arrived before were given first.
-            RuntimeError: Another task is receiving.
+            WebSocketDisconnect: The socket is closed; what arrived before was given first.
+            WebSocketStateError: Another task is receiving.
         """
         await self._ensure_open()
         if self._receiving:
-            raise RuntimeError(
+            raise WebSocketStateError(
                 "Two tasks receive from one WebSocket, so neither would see every message. "
                 "Receive in one task and hand the messages on."
             )
@@ -146,11 +158,10 @@ class WebSocket(Connection):
 
     async def _checked(self, message: Message) -> str | bytes:
         # COMPAT: Hypercorn sends both keys, the unused one as None.
-        data: str | bytes | None = message.get("bytes")
-        if data is None:
-            data = message.get("text") or ""
+        binary = message.get("bytes")
+        data: str | bytes = (message.get("text") or "") if binary is None else bytes(binary)
         try:
-            size = len(data) if isinstance(data, bytes) else len(data.encode())
+            size = len(data.encode()) if isinstance(data, str) else len(data)
         except UnicodeEncodeError:
             return await self._refuse_message(1007, "The text is not valid UTF-8.")
         if size > self.settings.max_message_size:
@@ -195,8 +206,11 @@ class WebSocket(Connection):
         Raises:
             WebSocketDisconnect: The socket is closed.
             TypeError: Neither ``str`` nor ``bytes``.
+            ValueError: Text with half a surrogate pair, which UTF-8 cannot carry.
         """
         if isinstance(data, str):
+            if not data.isascii():
+                data.encode()
             message: Message = {"type": "websocket.send", "text": data}
         elif isinstance(data, bytes | bytearray | memoryview):
             message = {"type": "websocket.send", "bytes": bytes(data)}
@@ -249,20 +263,22 @@ class WebSocket(Connection):
         self._end(code, reason, here=True)
         await self._emit({"type": "websocket.close", "code": code, "reason": reason})
 
-    async def deny(self, response: Response) -> None:
+    async def deny(self, response: Response, exchange: Exchange) -> None:
         """Refuse the handshake with an HTTP response, or with 403 when the server cannot send one.
+
+        Args:
+            response: Sent and closed, or only closed.
+            exchange: The running exchange, which has the thread in which a ``def`` runs.
 
         Source: ASGI WebSocket Denial Response extension.
         """
         await self._take_connect()
         self._end(1006, "", here=True)
-        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+        if "websocket.http.response" in (self.scope.get("extensions") or {}):
+            await response.send(_Denial(exchange, self._receive))
+        else:
             await self._emit({"type": "websocket.close", "code": 1000, "reason": ""})
-            return
-        await response.freeze()
-        await response.send(_Denial(self.scope, self._emit))
-
-    _closed_here = False
+            await response.give_up(exchange)
 
     def _end(self, code: int, reason: str, *, here: bool) -> None:
         self.state = State.CLOSED
@@ -271,18 +287,13 @@ class WebSocket(Connection):
         self._closed_here = here
 
     def _closed_by_peer(self, message: Message) -> WebSocketDisconnect:
-        self._end(message.get("code") or 1005, message.get("reason") or "", here=False)
+        if self.state is not State.CLOSED:  # else the server only confirms our own close
+            self._end(message.get("code") or 1005, message.get("reason") or "", here=False)
         return self._disconnected()
 
     def _disconnected(self) -> WebSocketDisconnect:
         assert self.close_code is not None
         return WebSocketDisconnect(self.close_code, self.close_reason)
-
-    async def _ensure_open(self) -> None:
-        if self.state is State.CONNECTING:
-            await self.accept()
-        elif self.state is State.CLOSED:
-            raise self._disconnected()
 
     async def _emit(self, message: Message) -> None:
         try:
@@ -297,21 +308,20 @@ class WebSocket(Connection):
 class _Denial:
     """The exchange that a denial response sees: HTTP messages under the WebSocket's names."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self.scope: Scope = {**scope, "method": "GET"}
-        self._emit = send
+    def __init__(self, exchange: Exchange, receive: Receive) -> None:
+        self.scope: Scope = {**exchange.scope, "method": "GET"}
+        self.run_sync = exchange.run_sync
+        self._exchange = exchange
+        self._receive = receive
 
     async def send(self, message: Message) -> None:
         """Send the message under its other name."""
-        await self._emit({**message, "type": f"websocket.{message['type']}"})
-
-    async def run_sync(self, function: Any, /, *args: Any) -> Any:
-        """Not used: a denial is never streamed."""
-        raise NotImplementedError
+        await self._exchange.send({**message, "type": f"websocket.{message['type']}"})
 
     async def wait_disconnected(self) -> None:
-        """Not used: a denial is never streamed."""
-        raise NotImplementedError
+        """Return when the client has left."""
+        while (await self._receive())["type"] != "websocket.disconnect":
+            pass
 
 
 def _check_close(code: int, reason: str) -> None:

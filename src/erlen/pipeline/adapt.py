@@ -13,21 +13,46 @@ from erlen.context import current
 
 Async = Callable[..., Awaitable[Any]]
 
+_PLAIN = "_erlen_plain"
+
 
 def adapt(function: Callable[..., Any]) -> Async:
     """Return *function* as a coroutine function.
 
     PERF: decided once here; ``inspect.iscoroutinefunction`` costs 0.3 µs and would be per call.
     """
-    plain = function
-    while isinstance(plain, functools.partial):
-        plain = plain.func
-    call = plain if inspect.isroutine(plain) else getattr(type(plain), "__call__", plain)  # noqa: B004
-    if inspect.iscoroutinefunction(call):
+    code = _called(function)
+    if inspect.iscoroutinefunction(code):
         return function
-    if inspect.isasyncgenfunction(call) or inspect.isgeneratorfunction(call):
-        return _calls(function)
-    return _calls_in_worker(function)
+    if inspect.isasyncgenfunction(code) or inspect.isgeneratorfunction(code):
+        adapted = _calls(function)
+    else:
+        adapted = _calls_in_worker(function)
+    setattr(adapted, _PLAIN, function)
+    return adapted
+
+
+def plain_of(adapted: Async) -> Callable[..., Any] | None:
+    """Return the ``def`` function behind an adapted one, ``None`` for ``async def``."""
+    plain: Callable[..., Any] | None = getattr(adapted, _PLAIN, None)
+    return plain
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name by which a message tells the user which function is meant."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+def _called(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function whose ``def`` decides: a partial's, or an object's ``__call__``."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isroutine(function):
+        return function
+    call: Callable[..., Any] = type(function).__call__
+    return call
 
 
 def _calls(function: Callable[..., Any]) -> Async:
@@ -43,8 +68,7 @@ def _calls(function: Callable[..., Any]) -> Async:
 def _calls_in_worker(function: Callable[..., Any]) -> Async:
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
-        call = functools.partial(function, *args, **kwargs) if kwargs else function
-        result = await current().run_sync(call, *(() if kwargs else args))
+        result = await current().run_sync(functools.partial(function, *args, **kwargs))
         return await result if inspect.isawaitable(result) else result
 
     return run

@@ -21,7 +21,7 @@ from erlen.wire.urls import check_host, host_is_trusted, split_target, strip_def
 
 #: SAFETY: while debugging, a page of another host must not reach the application by DNS rebinding.
 _LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "[::1]")
-_ORIGIN_SCHEMES = {"ws": "http", "wss": "https"}
+_ORIGIN_SCHEMES = {"wss": "https", "https": "https"}
 
 
 class Admission:
@@ -34,7 +34,9 @@ class Admission:
         self._max_url: int = config["MAX_URL_LENGTH"]
         self._max_count: int = config["MAX_HEADER_COUNT"]
         self._max_bytes: int = config["MAX_HEADER_SIZE"]
-        self._origins = {str(origin).lower() for origin in config["WEBSOCKET_ORIGINS"] or ()}
+        self._origins = {
+            origin.lower().removesuffix("/") for origin in config["WEBSOCKET_ORIGINS"] or ()
+        }
         self._trusted = _trusted_hosts(config)
         self._server_name = _without_port(config["SERVER_NAME"] or "").lower()
         self._host_matching = host_matching
@@ -51,10 +53,11 @@ class Admission:
         Raises:
             HTTPException: A 4xx for what breaks a rule; the peer's fault.
         """
+        headers = scope["headers"]
+        if type(headers) is not list:
+            headers = scope["headers"] = list(headers)  # an iterator gives its pairs only once
         try:
-            block = check_block(
-                scope["headers"], max_count=self._max_count, max_bytes=self._max_bytes
-            )
+            block = check_block(headers, max_count=self._max_count, max_bytes=self._max_bytes)
             path, segments, authority = split_target(
                 scope["path"],
                 scope.get("raw_path"),
@@ -65,8 +68,8 @@ class Admission:
             raw_host = block.get(b"host")
             host = check_host(raw_host) if raw_host is not None else _missing_host(scope)
         except WireError as error:
-            raise default_exceptions[error.status]() from error
-        if authority is not None and authority.lower() != host:
+            raise default_exceptions[error.status] from error
+        if authority is not None and not _is_same(authority, host, scope):
             raise BadRequest
         if scope["type"] == "websocket":
             self._check_origin(scope, host)
@@ -80,7 +83,7 @@ class Admission:
             return host
         if not self._subdomain_matching:
             return ""
-        name = _without_port(host)
+        name = _without_port(host).removesuffix(".")
         if name == self._server_name:
             return ""
         subdomain = name.removesuffix(f".{self._server_name}")
@@ -92,7 +95,7 @@ class Admission:
         if not origins:
             return
         origin = origins[0].decode("latin-1")
-        scheme = _ORIGIN_SCHEMES.get(scope.get("scheme") or "ws", "http")
+        scheme = _ORIGIN_SCHEMES.get(scope.get("scheme", "ws"), "http")
         own = f"{scheme}://{strip_default_port(host, scheme)}"
         if len(origins) > 1 or (origin != own and origin not in self._origins):
             raise Forbidden("This WebSocket may not be opened from another site.")
@@ -112,6 +115,11 @@ def _missing_host(scope: Scope) -> str:
     if scope.get("http_version", "1.1") not in {"0.9", "1.0"}:
         raise BadHost
     return ""
+
+
+def _is_same(authority: str, host: str, scope: Scope) -> bool:
+    scheme = scope.get("scheme", "http")
+    return strip_default_port(authority, scheme) == strip_default_port(host, scheme)
 
 
 def _without_port(host: str) -> str:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import Any
 
-from erlen.exceptions import HTTPException, reason_phrase
+from erlen.exceptions import BadRequestKeyError, HTTPException, reason_phrase
 from erlen.exchange.response import Response
 from erlen.protocols import JSONProvider
 from erlen.routing.rule import Rule
@@ -64,20 +64,26 @@ class Coercion:
         if status is not None:
             response.status = status
         if headers is not None:
-            response.headers.update(headers)
+            # By way of Headers, so that repeated pairs (two Set-Cookie) all arrive.
+            response.headers.update(Headers(headers))
         return response
 
     def _from_body(self, value: Any, rule: Rule | None) -> Response:
         if isinstance(value, Response):
-            return value
+            return self._own(value)
         if isinstance(value, dict | list):
             return self.response_class(self.json.encode(value), mimetype=self.json.mimetype)
         if isinstance(value, str | bytes | bytearray | memoryview | AsyncIterable | Iterator):
             return self.response_class(value)
         if isinstance(value, HTTPException):
-            response: Response = value.get_response()
-            return response
+            return self._own(value.get_response())
         raise self._unusable(value, rule)
+
+    def _own(self, response: Response) -> Response:
+        """Return a plain response as one of the application's class, which hooks may count on."""
+        if type(response) is Response and self.response_class is not Response:
+            response.__class__ = self.response_class
+        return response
 
     @staticmethod
     def _unusable(value: Any, rule: Rule | None) -> TypeError:
@@ -94,6 +100,11 @@ class Coercion:
                 f"{_view(rule)} returned an un-awaited coroutine ({where}). "
                 "Write 'await' in front of the call that made it."
             )
+        if inspect.isawaitable(value):
+            return TypeError(
+                f"{_view(rule)} returned {value!r}, which is to be awaited. "
+                "Write 'await' in front of it."
+            )
         return TypeError(
             f"{_view(rule)} returned {value!r} of type {type(value).__name__}. Return str, bytes, "
             "dict, list, an iterator of chunks, a response, or a tuple of one of these with status "
@@ -108,16 +119,31 @@ class Coercion:
             prefers_json: Answer with problem details instead of HTML (RFC 9457).
             debug: Whether ``BadRequestKeyError`` may name its key.
         """
-        if debug and hasattr(error, "show_exception"):
+        if debug and isinstance(error, BadRequestKeyError):
             error.show_exception = True
-        response: Response = error.get_response()
-        if prefers_json and error.response is None and error.code is not None and error.code >= 400:
+        response = self._own(error.get_response())
+        if (
+            prefers_json
+            and error.code is not None
+            and error.code >= 400
+            and _has_standard_page(error)
+        ):
             problem = {"type": "about:blank", "title": error.name, "status": error.code}
             if error.description:
                 problem["detail"] = error.description
             response.set_data(self.json.encode(problem))
             response.content_type = "application/problem+json"
         return response
+
+
+def _has_standard_page(error: HTTPException) -> bool:
+    """Whether the page is erlen's, and not one that the error or its class brings."""
+    cls = type(error)
+    return (
+        error.response is None
+        and cls.get_response is HTTPException.get_response
+        and cls.get_body is HTTPException.get_body
+    )
 
 
 def _view(rule: Rule | None) -> str:

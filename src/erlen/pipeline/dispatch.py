@@ -7,8 +7,6 @@ scope → match → context → before hooks → view → coerce → after hooks
 
 from typing import Any
 
-import anyio
-
 from erlen.context import Context, current_context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.exchange.response import Response
@@ -17,6 +15,7 @@ from erlen.pipeline.endings import end_websocket
 from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
 from erlen.pipeline.recovery import recover, recover_from_after
+from erlen.pipeline.teardown import tear_down
 from erlen.protocols import Receive, Scope, Send
 
 
@@ -34,10 +33,10 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     token = current_context.set(context)
     try:
         outcome = await run(line, context)
-        if outcome is not None and not line.is_websocket:
-            await outcome.send(context)
-        else:
+        if line.is_websocket:
             await end_websocket(context, outcome)
+        elif outcome is not None:
+            await outcome.send(context)
     except (ClientDisconnected, WebSocketDisconnect) as left:
         context.error = left
     except BaseException as error:
@@ -91,18 +90,8 @@ async def call_after(line: Pipeline, context: Context, outcome: Response | None)
         outcome = await function(outcome)
         if outcome is None and not line.is_websocket:
             raise TypeError(
-                f"The after hook {function.__qualname__!r} returned None. "
+                f"The after hook {getattr(function, '__qualname__', function)!r} returned None. "
                 "Return the response that it was given, or another."
             )
     return outcome
 
-
-async def tear_down(line: Pipeline, context: Context) -> None:
-    """Run every teardown hook, whatever is cancelled and whichever fails; then free the thread."""
-    with anyio.CancelScope(shield=True):
-        for teardown in line.teardown:
-            try:
-                await teardown(context.error)
-            except Exception as error:  # noqa: BLE001  # the next ones must run too
-                context.app.log_exception(error)
-        context.release()

@@ -5,14 +5,8 @@ from erlen.exceptions import HTTPException, WebSocketMessageError
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import State
 
-#: Status → close code for an HTTP answer after the accept (RFC 6455 section 7.4.1 and the registry).
+#: Status → close code for an answer after the accept (RFC 6455 section 7.4.1 and the registry).
 _CLOSE_CODES = {413: 1009, 503: 1013}
-
-
-async def end_http(context: Context, response: Response | None) -> None:
-    """Send the response."""
-    assert response is not None
-    await response.send(context)
 
 
 async def end_websocket(context: Context, response: Response | None) -> None:
@@ -26,7 +20,7 @@ async def end_websocket(context: Context, response: Response | None) -> None:
         await websocket.close(1000)
     elif websocket.state is State.CONNECTING:
         if response is not None:
-            await websocket.deny(response)
+            await websocket.deny(response, context)
         else:
             await websocket.close(1000)
 
@@ -41,8 +35,7 @@ def close_code_of(error: Exception) -> int:
     """Return the close code of an error that nothing caught after the accept."""
     if isinstance(error, WebSocketMessageError):
         return error.code
-    if isinstance(error, HTTPException) and error.code is not None:
-        if error.code in _CLOSE_CODES:
-            return _CLOSE_CODES[error.code]
-        return 1008 if 400 <= error.code < 500 else 1011
-    return 1011
+    if not isinstance(error, HTTPException):
+        return 1011
+    status: int = getattr(error.response, "status_code", 500) if error.code is None else error.code
+    return _CLOSE_CODES.get(status) or (1008 if 400 <= status < 500 else 1011)

@@ -1,14 +1,16 @@
 """Floor 6: contexts that are entered by hand: scripts, shells, tests, background work."""
 
 import inspect
+from collections.abc import Callable
 from contextvars import Token
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from erlen.context import Context, current_context
 from erlen.exceptions import OutsideContextError
-from erlen.pipeline.dispatch import tear_down
+from erlen.pipeline.adapt import name_of, plain_of
 from erlen.pipeline.plan import Plan
+from erlen.pipeline.teardown import tear_down
 from erlen.protocols import Message, Scope
 
 
@@ -48,40 +50,29 @@ class ManualContext:
 
         return cls(plan.open(scope, receive, send))
 
+    # --- with -------------------------------------------------------------------------------------
+
     def push(self) -> None:
-        """Enter without ``with``; :meth:`pop` must follow."""
-        self._tokens.append(current_context.set(self.context))
+        """Enter without ``with``; :meth:`pop` must follow.
+
+        Raises:
+            RuntimeError: A teardown hook is ``async def``.
+        """
+        self._plain_hooks()
+        self._enter()
 
     def pop(self, error: BaseException | None = None) -> None:
         """Leave; *error* is what the teardown hooks see.
 
         Raises:
-            RuntimeError: Another context was entered after this one and is still there, or a
-                teardown hook is ``async def``.
+            RuntimeError: This is not the innermost context, or a teardown hook is ``async def``.
         """
-        self._check_top()
+        self._check_innermost()
         try:
             if len(self._tokens) == 1:
                 self._tear_down(error)
         finally:
-            current_context.reset(self._tokens.pop())
-
-    def _check_top(self) -> None:
-        if not self._tokens or current_context.get(None) is not self.context:
-            raise RuntimeError(
-                "A context was left that is not the innermost one. "
-                "Leave contexts in the reverse order, best by 'with' or 'async with'."
-            )
-
-    def _tear_down(self, error: BaseException | None) -> None:
-        for hook in self.context.line.teardown:
-            plain = inspect.unwrap(hook)
-            if inspect.iscoroutinefunction(plain):
-                raise RuntimeError(
-                    f"The teardown hook {plain.__qualname__!r} is 'async def' and cannot run at the "
-                    "end of a 'with'. Use 'async with' for this context."
-                )
-            plain(error)
+            self._leave()
 
     def __enter__(self) -> Self:
         self.push()
@@ -95,8 +86,28 @@ class ManualContext:
     ) -> None:
         self.pop(error)
 
+    def _plain_hooks(self) -> list[Callable[..., Any]]:
+        hooks = [(hook, plain_of(hook)) for hook in self.context.line.teardown]
+        for hook, plain in hooks:
+            if plain is None:
+                raise RuntimeError(
+                    f"The teardown hook {name_of(hook)!r} is 'async def' and cannot run at the end "
+                    "of a 'with'. Use 'async with' for this context."
+                )
+        return [plain for _, plain in hooks if plain is not None]
+
+    def _tear_down(self, error: BaseException | None) -> None:
+        for hook in self._plain_hooks():
+            try:
+                _refuse_coroutine(hook, hook(error))
+            except Exception as failure:  # noqa: BLE001  # the next ones must run too
+                self.context.app.log_exception(failure)
+        self.context.release()
+
+    # --- async with -------------------------------------------------------------------------------
+
     async def __aenter__(self) -> Self:
-        self.push()
+        self._enter()
         return self
 
     async def __aexit__(
@@ -105,10 +116,35 @@ class ManualContext:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._check_top()
+        self._check_innermost()
         try:
             if len(self._tokens) == 1:
                 self.context.error = error
                 await tear_down(self.context.line, self.context)
         finally:
-            current_context.reset(self._tokens.pop())
+            self._leave()
+
+    # --- both -------------------------------------------------------------------------------------
+
+    def _enter(self) -> None:
+        self._tokens.append(current_context.set(self.context))
+
+    def _leave(self) -> None:
+        current_context.reset(self._tokens.pop())
+
+    def _check_innermost(self) -> None:
+        if not self._tokens or current_context.get(None) is not self.context:
+            raise RuntimeError(
+                "A context was left that is not the innermost one. "
+                "Leave contexts in the reverse order, best by 'with' or 'async with'."
+            )
+
+
+def _refuse_coroutine(hook: Callable[..., Any], result: Any) -> None:
+    """Raise when a decorator hid that a hook is ``async def``."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise RuntimeError(
+            f"The teardown hook {name_of(hook)!r} returned a coroutine at the end of a 'with', "
+            "which cannot await it. Use 'async with' for this context."
+        )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from erlen.context import Context, current
-from erlen.exceptions import HTTPException, SetupError
+from erlen.exceptions import HTTPException, RequestRedirect, SetupError
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.settings import Settings
@@ -124,13 +124,28 @@ class Plan:
             path, segments, domain = self.admit(scope)
             lines = self.unmatched
             method = scope.get("method", "GET")
-            rule, view_args = self._match(segments or path, method, kind == "websocket", domain)
+            wanted = (segments or path, method, kind == "websocket", domain)
+            rule, view_args = self._match(*wanted)
         except HTTPException as error:
+            if isinstance(error, RequestRedirect):
+                error = self._redirect(wanted, scope)
             return Context(self.app, lines[kind], scope, receive, send, path, None, None, error)
         line = rule.target
         if method == "OPTIONS" and rule.provide_automatic_options:
             line = line.options
         return Context(self.app, line, scope, receive, send, path, rule, view_args)
+
+    def _redirect(self, wanted: tuple[Any, ...], scope: Scope) -> HTTPException:
+        """Match again for the redirect's whole target: below the root path, with the query."""
+        try:
+            self._match(
+                *wanted,
+                script_name=scope.get("root_path", "").rstrip("/"),
+                query_string=scope.get("query_string", b"").decode("latin-1"),
+            )
+        except RequestRedirect as error:
+            return error
+        raise AssertionError("A rule that redirected does so again.")
 
     def _line_of(self, rule: Rule) -> Pipeline | None:
         view = self.app.view_functions.get(rule.endpoint)

@@ -1,14 +1,14 @@
 """Floor 6: what answers an error: the nearest handler, else a plain page, never a traceback."""
 
-from typing import Any
-
 from erlen.context import Context
 from erlen.exceptions import (
     BadRequest,
     BadRequestKeyError,
+    ClientDisconnected,
     HTTPException,
     InternalServerError,
     RoutingException,
+    WebSocketDisconnect,
     WebSocketMessageError,
     WireError,
     default_exceptions,
@@ -24,88 +24,111 @@ from erlen.pipeline.registry import Handlers
 _OFFERED = ("text/html", "application/json", "application/problem+json")
 
 
-async def recover(line: Pipeline, context: Context, error: Exception) -> Response | None:
-    """Return the answer to what hooks or view raised; an open WebSocket is closed here.
+async def recover(line: Pipeline, context: Context, raised: Exception) -> Response | None:
+    """Return the answer to what a hook or the view raised; an open WebSocket is closed here.
+
+    A handler that fails in its turn is answered like a failing view, but by no other handler of
+    its kind: nothing here can go in circles.
 
     Raises:
-        Exception: *error* itself, unhandled, in tests and debug mode.
+        ClientDisconnected, WebSocketDisconnect: Nobody is left to answer.
+        Exception: *raised* itself, when nothing handled it, in tests and debug mode.
     """
+    error = _meaning(raised)
     try:
-        return await _answer(line, context, _translate(error))
+        handler = None if _is_final(error) else find_handler(line.handlers, error)
+        if handler is not None:
+            try:
+                return await _call(handler, line, context, error)
+            except Exception as again:  # noqa: BLE001  # a handler's error has no handler
+                error, raised = _meaning(again), again
+        return await _answer(line, context, error, raised)
     finally:
         await close_for(context, error)
 
 
-async def recover_from_after(line: Pipeline, context: Context, error: Exception) -> Response:
-    """Return the answer to what an after hook raised; no hook sees it, so none fails again."""
-    return await _answer_unhandled(line, context, error)
+#: What an after hook raised is answered in the same way; no after hook runs again.
+recover_from_after = recover
 
 
-def _translate(error: Exception) -> Exception:
-    """Return what handlers are looked up for: the leaf of a group of one kind, a 4xx for bytes."""
-    if isinstance(error, BaseExceptionGroup):
-        ends = leaves(error)
-        if len({type(end) for end in ends}) == 1 and isinstance(ends[0], Exception):
-            return _translate(ends[0])
-    if isinstance(error, WireError):
-        answer = default_exceptions[error.status]()
-        answer.__cause__ = error
+def find_handler(scopes: tuple[Handlers, ...], error: Exception) -> Async | None:
+    """Return the handler of an error: by code, then by class; inner scope, then nearer class.
+
+    So a handler of the code, even the application's, beats any handler of a class (ER-2).
+    """
+    code = error.code if isinstance(error, HTTPException) else None
+    for key in (None,) if code is None else (code, None):
+        for scope in scopes:
+            by_class = scope.get(key, {})
+            for cls in type(error).__mro__:
+                if cls in by_class:
+                    return by_class[cls]
+    return None
+
+
+def _meaning(raised: Exception) -> Exception:
+    """Return what handlers are looked up for.
+
+    That is the first end of a group whose ends are all of one kind, and for bad bytes of the peer
+    the 4xx that they are answered with.
+    """
+    if isinstance(raised, ExceptionGroup):
+        first, *others = leaves(raised)
+        assert isinstance(first, Exception)
+        return (
+            raised if any(type(other) is not type(first) for other in others) else _meaning(first)
+        )
+    if isinstance(raised, WireError):
+        answer = default_exceptions[raised.status]()
+        answer.__cause__ = raised
         return answer
-    return error
+    return raised
 
 
-async def _answer(line: Pipeline, context: Context, error: Exception) -> Response | None:
-    if isinstance(error, HTTPException) and not _is_trapped(context, error):
-        if error.code is None or isinstance(error, RoutingException):
-            return line.coerce(error)
-    elif isinstance(error, WebSocketMessageError):
-        if (handler := find_handler(line.handlers, error)) is not None:
-            await handler(error)
+def _is_final(error: Exception) -> bool:
+    """Whether no handler sees *error*: the client left, a redirect, or ``abort(response)``."""
+    if isinstance(error, ClientDisconnected | WebSocketDisconnect | RoutingException):
+        return True
+    return isinstance(error, HTTPException) and error.code is None and error.response is not None
+
+
+async def _call(
+    handler: Async, line: Pipeline, context: Context, error: Exception
+) -> Response | None:
+    value = await handler(error)
+    if value is None and context.scope["type"] == "websocket":
         return None
-    handler = find_handler(line.handlers, error)
-    if handler is None:
-        if isinstance(error, HTTPException) and not _is_trapped(context, error):
-            return _page(line, context, error)
-        return await _answer_unhandled(line, context, error)
-    try:
-        return line.coerce(await handler(error), context.rule)
-    except HTTPException as again:
-        return _page(line, context, again)
-    except Exception as again:  # noqa: BLE001  # a failing handler is answered like a failing view
-        return await _answer_unhandled(line, context, again)
+    return line.coerce(value)
 
 
-async def _answer_unhandled(line: Pipeline, context: Context, error: Exception) -> Response:
+async def _answer(
+    line: Pipeline, context: Context, error: Exception, raised: Exception
+) -> Response | None:
+    """Answer what has no handler, or whose handler failed."""
+    if isinstance(error, ClientDisconnected | WebSocketDisconnect):
+        raise error
+    if isinstance(error, WebSocketMessageError):
+        return None  # its close code says everything
+    if isinstance(error, HTTPException) and (_is_final(error) or not _is_trapped(context, error)):
+        return _page(line, context, error)
+    return await _answer_unhandled(line, context, raised)
+
+
+async def _answer_unhandled(line: Pipeline, context: Context, error: Exception) -> Response | None:
     """Log an error that nothing took and answer 500; in tests and debug mode raise it instead."""
     context.error = error
     if _propagates(context):
         raise error
     context.app.log_exception(error)
-    wrapped = InternalServerError(original_exception=error)
-    handler = find_handler(line.handlers, wrapped)
+    answer = InternalServerError(original_exception=error)
+    handler = find_handler(line.handlers, answer)
     if handler is None:
-        return _page(line, context, wrapped)
+        return _page(line, context, answer)
     try:
-        return line.coerce(await handler(wrapped), context.rule)
+        return await _call(handler, line, context, answer)
     except Exception as again:  # noqa: BLE001  # the second failure ends here: no recursion
         context.app.log_exception(again)
         return plain_error(line.coerce.response_class)
-
-
-def find_handler(scopes: tuple[Handlers, ...], error: Exception) -> Async | None:
-    """Return the handler of an error: its code first, then its class; inner scope, then nearer class.
-
-    So a handler of the code, even the application's, beats any handler of a class (ER-2).
-    """
-    code = error.code if isinstance(error, HTTPException) else None
-    for key in (code, None) if code is not None else (None,):
-        for scope in scopes:
-            by_class = scope.get(key)
-            if by_class:
-                for cls in type(error).__mro__:
-                    if cls in by_class:
-                        return by_class[cls]
-    return None
 
 
 def _page(line: Pipeline, context: Context, error: HTTPException) -> Response:
@@ -115,8 +138,9 @@ def _page(line: Pipeline, context: Context, error: HTTPException) -> Response:
 
 
 def _is_trapped(context: Context, error: HTTPException) -> bool:
+    """Whether an HTTP exception that no handler took counts as a failure of the application."""
     config = context.app.config
-    if config["TRAP_HTTP_EXCEPTIONS"]:
+    if config["TRAP_HTTP_EXCEPTIONS"] or error.code is None:
         return True
     trap = config["TRAP_BAD_REQUEST_ERRORS"]
     if trap is None:
@@ -125,7 +149,7 @@ def _is_trapped(context: Context, error: HTTPException) -> bool:
 
 
 def _propagates(context: Context) -> bool:
-    config: Any = context.app.config
+    config = context.app.config
     if config["PROPAGATE_EXCEPTIONS"] is not None:
         return bool(config["PROPAGATE_EXCEPTIONS"])
     return bool(config["TESTING"] or config["DEBUG"])

@@ -4,6 +4,7 @@ A declaration is only recorded. The freeze (``plan``) orders and compiles; a dec
 would have no effect and raises.
 """
 
+import abc
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
@@ -42,6 +43,8 @@ class LifespanDeclarations:
         self.before_serving: list[Callable[..., Any]] = []
         self.while_serving: list[Callable[..., Any]] = []
         self.after_serving: list[Callable[..., Any]] = []
+        #: Whether the lifespan is between its startup and its shutdown.
+        self.running = False
 
     def __bool__(self) -> bool:
         return bool(
@@ -67,7 +70,7 @@ def declaration_site() -> Site:
     return Site(frame.f_code.co_filename, frame.f_lineno)
 
 
-class Registry:
+class Registry(abc.ABC):
     """The decorators that an application and a blueprint share."""
 
     def __init__(self) -> None:
@@ -82,6 +85,7 @@ class Registry:
 
     # --- routes -----------------------------------------------------------------------------------
 
+    @abc.abstractmethod
     def add_url_rule(
         self,
         rule: str,
@@ -90,61 +94,66 @@ class Registry:
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
-        """Register a rule; see the subclass."""
-        raise NotImplementedError
+        """Register a rule and its view."""
 
-    def route(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def route(self, rule: str, *, endpoint: str | None = None, **options: Any) -> Callable[[F], F]:
         """Serve *rule* with the decorated view.
 
         Args:
             rule: Path with placeholders, ``"/user/<int:id>"``.
-            options: ``endpoint``, ``methods`` (default GET), ``defaults``, ``host``, ``subdomain``,
+            endpoint: Name of the rule for ``url_for``; the view's name when not given.
+            options: ``methods`` (default GET), ``defaults``, ``host``, ``subdomain``,
                 ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``,
                 ``provide_automatic_options``.
 
         Raises:
             SetupError, ValueError, LookupError, TypeError: The rule cannot work; names it.
         """
+        self.check_open("route")
 
         def register(view: F) -> F:
-            self.add_url_rule(rule, options.pop("endpoint", None), view, **options)
+            self.add_url_rule(rule, endpoint, view, **options)
             return view
 
         return register
 
-    def _method_route(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
+    def _method_route(self, name: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
+        self.check_open(name)
         if "methods" in options:
             raise TypeError(
-                f"'methods' was given to a decorator that serves {method} alone. "
+                f"methods={options['methods']!r} was given to {name}(), which serves one method. "
                 "Use route() to serve several methods with one view."
             )
-        return self.route(rule, methods=[method], **options)
+        return self.route(rule, methods=[name.upper()], **options)
 
     def get(self, rule: str, **options: Any) -> Callable[[F], F]:
-        """Serve GET (and HEAD); options as :meth:`route`."""
-        return self._method_route("GET", rule, options)
+        """Serve GET (and HEAD); options as :meth:`route`, without ``methods``."""
+        return self._method_route("get", rule, options)
 
     def post(self, rule: str, **options: Any) -> Callable[[F], F]:
-        """Serve POST; options as :meth:`route`."""
-        return self._method_route("POST", rule, options)
+        """Serve POST; options as :meth:`route`, without ``methods``."""
+        return self._method_route("post", rule, options)
 
     def put(self, rule: str, **options: Any) -> Callable[[F], F]:
-        """Serve PUT; options as :meth:`route`."""
-        return self._method_route("PUT", rule, options)
+        """Serve PUT; options as :meth:`route`, without ``methods``."""
+        return self._method_route("put", rule, options)
 
     def patch(self, rule: str, **options: Any) -> Callable[[F], F]:
-        """Serve PATCH; options as :meth:`route`."""
-        return self._method_route("PATCH", rule, options)
+        """Serve PATCH; options as :meth:`route`, without ``methods``."""
+        return self._method_route("patch", rule, options)
 
     def delete(self, rule: str, **options: Any) -> Callable[[F], F]:
-        """Serve DELETE; options as :meth:`route`."""
-        return self._method_route("DELETE", rule, options)
+        """Serve DELETE; options as :meth:`route`, without ``methods``."""
+        return self._method_route("delete", rule, options)
 
-    def websocket(self, rule: str, **options: Any) -> Callable[[F], F]:
+    def websocket(
+        self, rule: str, *, endpoint: str | None = None, **options: Any
+    ) -> Callable[[F], F]:
         """Serve WebSockets at *rule*; options as :meth:`route`, without ``methods``."""
+        self.check_open("websocket")
 
         def register(view: F) -> F:
-            self.add_websocket(rule, options.pop("endpoint", None), view, **options)
+            self.add_websocket(rule, endpoint, view, **options)
             return view
 
         return register
@@ -157,59 +166,59 @@ class Registry:
         **options: Any,
     ) -> None:
         """Register a WebSocket rule; as :meth:`add_url_rule`."""
+        self.check_open("add_websocket")
         self.add_url_rule(rule, endpoint, view_func, websocket=True, methods=["GET"], **options)
 
     # --- hooks ------------------------------------------------------------------------------------
 
-    def _add(self, kind: str, function: F) -> F:
-        self.check_open(kind)
-        getattr(self.declared, kind).append(function)
+    def _declare(self, call: str, functions: list[Callable[..., Any]], function: F) -> F:
+        self.check_open(call)
+        functions.append(function)
         return function
 
     def before_request(self, function: F) -> F:
         """Call before the view; what it returns, if not ``None``, is the response."""
-        return self._add("before_request", function)
+        return self._declare("before_request", self.declared.before_request, function)
 
     def after_request(self, function: F) -> F:
         """Call with the response; must return a response. Runs in reverse order."""
-        return self._add("after_request", function)
+        return self._declare("after_request", self.declared.after_request, function)
 
     def teardown_request(self, function: F) -> F:
         """Call once after the last byte or the disconnect, with the unhandled error or ``None``."""
-        return self._add("teardown_request", function)
+        return self._declare("teardown_request", self.declared.teardown_request, function)
 
     def before_websocket(self, function: F) -> F:
         """Call before a WebSocket view; what it returns, if not ``None``, refuses the handshake."""
-        return self._add("before_websocket", function)
+        return self._declare("before_websocket", self.declared.before_websocket, function)
 
     def after_websocket(self, function: F) -> F:
         """Call with the refusing response or ``None``; must return it or another."""
-        return self._add("after_websocket", function)
+        return self._declare("after_websocket", self.declared.after_websocket, function)
 
     def teardown_websocket(self, function: F) -> F:
         """Call once after a WebSocket ended, with the unhandled error or ``None``."""
-        return self._add("teardown_websocket", function)
+        return self._declare("teardown_websocket", self.declared.teardown_websocket, function)
 
     def url_value_preprocessor(self, function: F) -> F:
-        """Call ``function(endpoint, view_args)`` before everything else; it may change the values."""
-        self.check_open("url_value_preprocessor")
-        self.declared.url_value_preprocessors.append(function)
-        return function
+        """Call ``function(endpoint, view_args)`` before all else; it may change the values."""
+        return self._declare(
+            "url_value_preprocessor", self.declared.url_value_preprocessors, function
+        )
 
     def url_defaults(self, function: F) -> F:
-        """Call ``function(endpoint, values)`` when a URL of this scope is built; it may add values."""
-        return self._add("url_defaults", function)
+        """Call ``function(endpoint, values)`` when a URL of this scope is built; may add values."""
+        return self._declare("url_defaults", self.declared.url_defaults, function)
 
     def context_processor(self, function: F) -> F:
         """Merge the mapping that *function* returns into every template of this scope."""
-        self.check_open("context_processor")
-        self.declared.context_processors.append(function)
-        return function
+        return self._declare("context_processor", self.declared.context_processors, function)
 
     # --- error handlers ---------------------------------------------------------------------------
 
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """Answer a status code or an exception class with what the decorated function returns."""
+        self.check_open("errorhandler")
 
         def register(function: F) -> F:
             self.register_error_handler(code_or_exception, function)

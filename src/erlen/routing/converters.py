@@ -252,7 +252,7 @@ class IntegerConverter(NumberConverter):
     def read(self, text: str) -> tuple[int] | None:
         """Accept plain numbers without the regular expression."""
         if self._plain:
-            # PERF: 0.13 us; by the regular expression 0.42 us.
+            # PERF: 0.16 us; by the regular expression 0.5 us.
             if len(text) <= 19 and text.isdigit() and text.isascii():
                 return (int(text),)
             return None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from erlen.exceptions import HTTPException, MethodNotAllowed, NotFound, WebsocketMismatch
+from erlen.routing.adapter import MapAdapter
 from erlen.routing.converters import ENCODED_SLASH
 from erlen.routing.rule import Rule
 from erlen.routing.template import Template
@@ -61,7 +62,11 @@ def path_of(segments: list[str], lacks_slash: bool) -> str:
 
 
 def redirect_target(
-    rule: Rule, arguments: dict[str, Any], method: str, adapter: Any, asked: str | None
+    rule: Rule,
+    arguments: dict[str, Any],
+    method: str,
+    adapter: MapAdapter,
+    asked: str | None,
 ) -> str | None:
     """Return where a matched request is sent, ``None`` when the rule answers it.
 
@@ -69,17 +74,24 @@ def redirect_target(
         rule: The rule.
         arguments: The view's arguments.
         method: The request's method.
-        adapter: For a ``redirect_to`` function.
+        adapter: Knows the script root, and is what a ``redirect_to`` function is given.
         asked: The path in the form in which it must be asked for; ``None`` when it was.
 
     Returns:
-        A percent-encoded path below the script root, or the absolute URL that ``redirect_to`` is.
+        A percent-encoded path from the host's root, or the absolute URL that ``redirect_to`` is.
     """
+    root = quote_path(adapter.script_name).rstrip("/")
     if callable(rule.redirect_to):
-        return _rooted(iri_to_uri(rule.redirect_to(adapter, **arguments)))
+        target = iri_to_uri(rule.redirect_to(adapter, **arguments))
+        return target if _ABSOLUTE.match(target) else _joined(root, target)
     if rule.redirect_to is not None:
-        return _filled(rule, rule.redirect_to, arguments)
-    return _canonical_path(rule, arguments, method) or asked
+        return _filled(rule, rule.redirect_to, arguments, root)
+    path = _canonical_path(rule, arguments, method) or asked
+    return None if path is None else root + path
+
+
+def _joined(root: str, target: str) -> str:
+    return target if target.startswith("/") else f"{root}/{target}"
 
 
 def _canonical_path(rule: Rule, arguments: Mapping[str, Any], method: str) -> str | None:
@@ -96,32 +108,28 @@ def _leads_on(here: tuple[str, str], there: tuple[str, str]) -> bool:
     return here[0] == there[0] and here[1] != there[1]
 
 
-def _filled(rule: Rule, text: str, arguments: Mapping[str, Any]) -> str:
-    template = Template(text)
+def _filled(rule: Rule, text: str, arguments: Mapping[str, Any], root: str) -> str:
+    template = Template(text, may_repeat=True)
     known = dict(zip(rule.path.names, rule.path.placeholders, strict=True))
     first, *texts = template.texts
     filled = iri_to_uri(first)
     for name, each in zip(template.names, texts, strict=True):
-        write = known[name].converter.to_url if name in known else quote_path
-        filled += write(arguments[name]) + iri_to_uri(each)
+        value = arguments[name]
+        written = known[name].converter.to_url(value) if name in known else quote_path(str(value))
+        filled += written + iri_to_uri(each)
     # SAFETY: what the developer wrote makes a URL absolute; a value at the front never does.
-    return filled if _ABSOLUTE.match(first) else f"/{filled.lstrip('/')}"
+    return filled if _ABSOLUTE.match(first) else _joined(root, filled)
 
 
-def _rooted(target: str) -> str:
-    return target if _ABSOLUTE.match(target) else f"/{target.lstrip('/')}"
-
-
-def location(script_name: str, target: str, query: str) -> str:
+def location(target: str, query: str) -> str:
     """Return the ``Location`` for a target of :func:`redirect_target`.
 
     Args:
-        script_name: Decoded prefix of the application.
-        target: The target; an absolute one is returned as it is.
+        target: The target; an absolute URL is returned as it is.
         query: Raw query of the request, kept unless *target* has one.
     """
     if not target.startswith("/"):
         return target
     # SAFETY: "//evil.example" would lead to another host, so exactly one slash stands in front.
-    path = "/" + (quote_path(script_name).rstrip("/") + target).lstrip("/")
+    path = "/" + target.lstrip("/")
     return path + iri_to_uri(f"?{query}") if query and "?" not in path else path

@@ -43,7 +43,8 @@ class Rule:
         merge_slashes: Whether runs of slashes redirect to one; ``None`` for the map's setting.
         build_only: Only build URLs, never match.
         redirect_to: Answer with a redirect: text with ``<name>`` for values, or a function of the
-            adapter and the values. A target without a scheme is relative to the script root.
+            adapter and the values. A target that begins with neither scheme nor slash is relative
+            to the script root.
         alias: Redirect to the URL of the endpoint's other rule.
         websocket: Match WebSocket handshakes instead of HTTP requests.
         provide_automatic_options: Kept for the application, which answers OPTIONS.
@@ -117,7 +118,7 @@ class Rule:
         self.domain: Template | None = None
         self.arguments = {*self.path.names, *(defaults or ())}
         if isinstance(redirect_to, str):
-            unknown = set(Template(redirect_to).names) - self.arguments
+            unknown = set(Template(redirect_to, may_repeat=True).names) - self.arguments
             if unknown:
                 raise ValueError(
                     f"redirect_to={redirect_to!r} uses {min(unknown)!r}, which {rule!r} lacks. "

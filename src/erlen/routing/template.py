@@ -28,6 +28,7 @@ class Template:
 
     Args:
         text: Text with placeholders ``<name>``, ``<converter:name>``, ``<converter(args):name>``.
+        may_repeat: Whether a name may occur more than once.
 
     Raises:
         ValueError: A placeholder is malformed, or a name occurs twice; the developer's fault.
@@ -40,7 +41,7 @@ class Template:
 
     __slots__ = ("_converters", "names", "placeholders", "texts")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, may_repeat: bool = False) -> None:
         fields: list[Any] = _PLACEHOLDER.split(text) if "<" in text else [text]
         self.texts: tuple[str, ...] = tuple(fields[::4])
         self.names: tuple[str, ...] = tuple(fields[3::4])
@@ -52,7 +53,7 @@ class Template:
                     f"Malformed url rule: {text!r} has a '<' or '>' outside of a placeholder. "
                     "Write placeholders as <name>, <converter:name> or <converter(args):name>."
                 )
-        if len(set(self.names)) != len(self.names):
+        if not may_repeat and len(set(self.names)) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise ValueError(
                 f"The variable {twice!r} occurs twice in {text!r}. "

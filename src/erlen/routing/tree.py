@@ -134,7 +134,7 @@ class Tree:
                 nodes.append(edge.node)
                 self.may_be_empty |= edge.part.may_be_empty
 
-    # PERF: one function, because a call for each step would cost a fourth more time.
+    # PERF: one function, because calls to smaller ones cost a fifth more time (2.5 us, not 2.1).
     def find(  # noqa: C901, PLR0912
         self, segments: list[str], wanted: Wanted, keep_slash: bool = False
     ) -> Hit | None:

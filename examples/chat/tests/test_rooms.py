@@ -1,0 +1,69 @@
+"""Rooms by themselves."""
+
+from typing import Any
+
+import pytest
+from rooms import BACKLOG, HISTORY, Member, NickTakenError, Room
+
+
+def told(member: Member) -> list[dict[str, Any]]:
+    """Take what waits for a member."""
+    waiting = member.events.statistics().current_buffer_used
+    return [member.events.receive_nowait() for _ in range(waiting)]
+
+
+async def test_newcomer_is_told_the_history_and_everyone_the_members() -> None:
+    room = Room("lobby")
+    with room.joined("bob") as bob:
+        room.say("bob", "Anybody?")
+        told(bob)
+        with room.joined("ada") as ada:
+            joined = {"type": "joined", "nick": "ada", "members": ["ada", "bob"]}
+            assert told(ada) == [{"type": "history", "messages": list(room.history)}, joined]
+            assert told(bob) == [joined]
+
+
+async def test_those_who_stay_are_told_who_left() -> None:
+    room = Room("lobby")
+    with room.joined("bob") as bob:
+        with room.joined("ada"):
+            told(bob)
+        assert told(bob) == [{"type": "left", "nick": "ada", "members": ["bob"]}]
+    assert room.nicks == []
+
+
+async def test_message_reaches_everyone_with_its_time() -> None:
+    room = Room("lobby")
+    with room.joined("ada") as ada, room.joined("bob") as bob:
+        told(ada), told(bob)
+        room.say("ada", "Hello")
+        (event,) = told(bob)
+        assert told(ada) == [event] == [{"type": "message", "message": room.history[-1]}]
+    assert room.history[-1].at.utcoffset() is not None
+
+
+async def test_history_keeps_the_last_messages() -> None:
+    room = Room("lobby")
+    for number in range(HISTORY + 10):
+        room.say("ada", str(number))
+    assert [message.text for message in room.history] == [str(n) for n in range(10, HISTORY + 10)]
+
+
+async def test_nick_is_free_again_after_leaving() -> None:
+    room = Room("lobby")
+    with room.joined("ada"):
+        with pytest.raises(NickTakenError), room.joined("ada"):
+            pass
+        assert room.nicks == ["ada"]
+    with room.joined("ada"):
+        assert room.nicks == ["ada"]
+
+
+async def test_patience_ends_when_the_queue_is_full() -> None:
+    room = Room("lobby")
+    with room.joined("slow") as slow:
+        for _ in range(BACKLOG - 2):  # history and joined wait already
+            room.say("ada", "Hurry")
+        assert not slow.patience.cancel_called
+        room.say("ada", "Hurry")
+        assert slow.patience.cancel_called

@@ -1,0 +1,269 @@
+"""The erlen command itself."""
+
+import builtins
+import os
+import runpy
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from erlen import Erlen, serving
+from erlen.cli.group import ScriptInfo
+from erlen.cli.main import main
+from erlen.routing.rule import Rule
+from tests.live_server import LIMIT
+
+APP = """
+import os, sys
+import click
+from erlen import Erlen, current_app
+
+app = Erlen("shop")
+
+@app.cli.command()
+@click.argument("word")
+async def shout(word):
+    "Shout a word."
+    click.echo(f"{current_app.name}: {word.upper()}")
+
+@app.get("/items/<int:id>")
+@app.post("/items/<int:id>")
+def item(id): ...
+
+@app.route("/basket", methods=["PUT", "DELETE"])
+def basket(): ...
+
+@app.websocket("/live")
+async def live(): ...
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "broken.py").write_text("x = 1\nraise LookupError('no database')")
+    return tmp_path
+
+
+def erlen(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "erlen", *args],
+        cwd=folder,
+        env={**os.environ, **env},
+        text=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def invoke(app: Erlen, *args: str, **options: Any) -> Result:
+    """Run the command in this process, for an application that is there."""
+    options.setdefault("obj", ScriptInfo(app))
+    return CliRunner(catch_exceptions=False).invoke(main, args, **options)
+
+
+@pytest.fixture
+def app(project: Path) -> Erlen:
+    found: Erlen = runpy.run_path(str(project / "app.py"))["app"]
+    return found
+
+
+# --- options --------------------------------------------------------------------------------------
+
+
+def test_a_command_of_the_application_is_found_and_awaited(project: Path) -> None:
+    done = erlen(project, "shout", "hello")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "shop: HELLO\n", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "env"), [(("--app", "app:app"), {}), (("-A", "app"), {}), ((), {"ERLEN_APP": "app"})]
+)
+def test_cl1_the_application_is_named_by_option_or_environment(
+    project: Path, args: tuple[str, ...], env: dict[str, str]
+) -> None:
+    (project / "app.py").rename(project / "shop.py")
+    args = tuple(arg.replace("app", "shop") if "-" not in arg else arg for arg in args)
+    env = dict.fromkeys(env, "shop")
+    assert erlen(project, *args, "shout", "x", **env).stdout == "shop: X\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "debug"), [("--debug", "True"), ("--no-debug", "False"), (None, "True")]
+)
+def test_cl1_debug_is_set_before_the_application_is_imported(
+    project: Path, option: str | None, debug: str
+) -> None:
+    (project / "app.py").write_text(f"{APP}\nprint(app.debug)")
+    done = erlen(project, *[option] if option else [], "shout", "x", ERLEN_DEBUG="1")
+    assert done.stdout == f"{debug}\nshop: X\n"
+
+
+def test_cl1_versions_are_shown(project: Path) -> None:
+    lines = erlen(project, "--version").stdout.splitlines()
+    assert lines[0] == "Python {}.{}.{}".format(*sys.version_info)
+    assert lines[1:] == [f"erlen {version('erlen')}", f"uvicorn {version('uvicorn')}"]
+
+
+def test_cl6_help_lists_commands_of_both(app: Erlen) -> None:
+    result = invoke(app, "--help")
+    names = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()]
+    assert {"routes", "run", "shell", "shout"} <= set(names)
+
+
+def test_cl6_help_is_shown_when_the_application_cannot_be_imported(project: Path) -> None:
+    done = erlen(project, "--app", "broken", "--help")
+    assert "LookupError: no database" in done.stderr
+    assert "routes" in done.stdout
+
+
+def test_b333_an_import_error_is_code_2_without_the_traceback(project: Path) -> None:
+    done = erlen(project, "--app", "broken", "run", "--port", "0")
+    assert done.returncode == 2
+    assert "LookupError: no database" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_b333_the_traceback_is_shown_when_asked_for(project: Path) -> None:
+    done = erlen(project, "--traceback", "--app", "broken", "run")
+    assert done.returncode == 2
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.endswith("to see the whole traceback.\n")
+
+
+def test_b333_a_traceback_that_does_not_exist_is_not_shown() -> None:
+    result = invoke(Erlen("x"), "--traceback", "--app", "no_such:app", "shout", obj=None)
+    assert result.exit_code == 2
+    assert "There is no module 'no_such'" in result.stderr
+
+
+def test_b333_two_candidates_are_code_2(project: Path) -> None:
+    (project / "app.py").write_text("from erlen import Erlen\na, b = Erlen('a'), Erlen('b')")
+    done = erlen(project, "routes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'app' has 2 applications: a, b." in done.stderr
+
+
+def test_an_unknown_command_is_code_2(app: Erlen) -> None:
+    assert "No such command 'fly'" in invoke(app, "fly").stderr
+
+
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["erlen", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("erlen", run_name="__main__")
+    assert caught.value.code == 0
+    runpy.run_module("erlen.__main__", run_name="imported")
+
+
+# --- routes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "table"),
+    [
+        pytest.param(
+            [],
+            "Endpoint  Methods      Rule\n"
+            "--------  -----------  ---------------\n"
+            "basket    DELETE, PUT  /basket\n"
+            "item      GET          /items/<int:id>\n"
+            "item      POST         /items/<int:id>\n"
+            "live      WEBSOCKET    /live\n",
+            id="CL-13 by endpoint",
+        ),
+        pytest.param(
+            ["--sort", "methods", "--all-methods"],
+            "Endpoint  Methods               Rule\n"
+            "--------  --------------------  ---------------\n"
+            "basket    DELETE, OPTIONS, PUT  /basket\n"
+            "item      GET, HEAD, OPTIONS    /items/<int:id>\n"
+            "item      OPTIONS, POST         /items/<int:id>\n"
+            "live      WEBSOCKET             /live\n",
+            id="CL-13 by methods",
+        ),
+    ],
+)
+def test_routes_are_a_sorted_table(app: Erlen, args: list[str], table: str) -> None:
+    assert invoke(app, "routes", *args).output == table
+
+
+def test_cl13_routes_by_rule() -> None:
+    app = Erlen("x")
+    app.add_url_rule("/b", "first")
+    app.add_url_rule("/a", "second")
+    lines = invoke(app, "routes", "-s", "rule").output.splitlines()
+    assert [line.split()[-1] for line in lines[2:]] == ["/a", "/b"]
+
+
+def test_cl13_hosts_have_a_column_when_there_are_any() -> None:
+    app = Erlen("x", host_matching=True)
+    app.add_url_rule("/", "a", host="a.example")
+    assert invoke(app, "routes").output.splitlines()[::2] == [
+        "Endpoint  Methods  Host       Rule",
+        "a         GET      a.example  /",
+    ]
+
+
+def test_cl13_a_rule_for_every_method_or_only_for_hidden_ones_is_shown() -> None:
+    app = Erlen("x")
+    app.url_map.add(Rule("/a", endpoint="a"))
+    app.add_url_rule("/b", "b", methods=["OPTIONS"])
+    lines = invoke(app, "routes").output.splitlines()
+    assert [line.split() for line in lines[2:]] == [["a", "(any)", "/a"], ["b", "OPTIONS", "/b"]]
+
+
+def test_cl13_an_application_without_rules_says_so() -> None:
+    assert invoke(Erlen("x"), "routes").output == "The application has no rules.\n"
+
+
+# --- shell ----------------------------------------------------------------------------------------
+
+
+def test_cl12_the_shell_has_app_and_g_in_the_context(
+    app: Erlen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = iter(["from erlen import current_app", "g.x = current_app.name", "print(app, g.x)"])
+
+    def typed(prompt: str = "") -> str:
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr(builtins, "input", typed)
+    result = invoke(app, "shell")
+    assert "<Erlen 'shop'> shop\n" in result.stdout
+    assert f"App: shop\nInstance: {app.instance_path}\n" in result.stderr
+
+
+# --- run ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "given"),
+    [
+        ([], (None, None, False)),
+        (["--host", "::1", "--port", "0"], ("::1", 0, False)),
+        (["-h", "::1", "-p", "80", "--reload"], ("::1", 80, True)),
+    ],
+)
+def test_cl11_run_passes_its_options_on(
+    app: Erlen, monkeypatch: pytest.MonkeyPatch, args: list[str], given: tuple[Any, ...]
+) -> None:
+    seen: list[Any] = []
+
+    def record(app: Erlen, host: Any, port: Any, *, reload_from: str | None) -> None:
+        seen.append((host, port, reload_from is not None))
+
+    monkeypatch.setattr(serving, "run", record)
+    assert invoke(app, "run", *args).exit_code == 0
+    assert seen == [given]
