@@ -15,8 +15,10 @@ from erlen.logs import create_logger, default_handler, has_level_handler
 def parent() -> Iterator[logging.Logger]:
     """A logger that is cut off from the root logger, where pytest has handlers."""
     logger = logging.getLogger("isolated")
-    logger.propagate = False
+    # Not by propagate: pytest adds its handlers to loggers that do not propagate.
+    root, logger.parent = logger.parent, None
     yield logger
+    logger.parent = root
     logger.handlers.clear()
 
 

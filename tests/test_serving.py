@@ -183,10 +183,10 @@ def test_failure_of_startup_or_shutdown_is_exit_code_3(
 ) -> None:
     app = interrupted(Erlen("here"))
 
-    @getattr(app, hook)
     def fail() -> None:
         raise LookupError("no database")
 
+    getattr(app, hook)(fail)
     with pytest.raises(SystemExit) as caught:
         app.run(port=0)
     assert caught.value.code == 3
@@ -260,7 +260,7 @@ def test_b334_a_privileged_port_needs_rights() -> None:
 @pytest.mark.parametrize("option", ["use_reloader", "workers", "uds"])
 def test_an_option_that_cannot_work_is_an_error(option: str) -> None:
     with pytest.raises(TypeError, match=f"does not take '{option}'"):
-        Erlen("here").run(**{option: 1})
+        serving.run(Erlen("here"), None, None, **{option: "1"})
 
 
 def test_options_go_to_uvicorn(folder: Path) -> None:

@@ -111,8 +111,8 @@ async def converse(room: Room, member: Member) -> None:
 
 async def deliver(member: Member) -> None:
     try:
-        async for event in member.events:
-            await websocket.send_json(event)
+        while True:
+            await websocket.send_json(await member.next_event())
     except WebSocketDisconnect:
         return  # listen() is told, too, and ends the conversation
 

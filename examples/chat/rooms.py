@@ -15,7 +15,7 @@ import anyio
 #: Messages that a newcomer is shown.
 HISTORY = 50
 #: Events that may wait for one member.
-BACKLOG = 32
+BACKLOG = 100
 
 Event = dict[str, Any]
 
@@ -38,26 +38,29 @@ class Member:
 
     Attributes:
         nick: Their name.
-        events: What they are to be sent, in order.
         patience: The scope in which they are served; cancelled when they do not keep up.
     """
 
     def __init__(self, nick: str) -> None:
         self.nick = nick
         self.patience = anyio.CancelScope()
-        self._queue, self.events = anyio.create_memory_object_stream[Event](BACKLOG)
+        self._waiting: deque[Event] = deque()
+        self._told = anyio.Event()
 
     def tell(self, event: Event) -> None:
         """Queue an event, or lose patience when the queue is full."""
-        try:
-            self._queue.send_nowait(event)
-        except anyio.WouldBlock:
+        if len(self._waiting) == BACKLOG:
             self.patience.cancel()
+        else:
+            self._waiting.append(event)
+            self._told.set()
 
-    def forget(self) -> None:
-        """Drop what is still queued."""
-        self._queue.close()
-        self.events.close()
+    async def next_event(self) -> Event:
+        """Return what they are to be sent next; waits only when there is nothing."""
+        while not self._waiting:
+            self._told = anyio.Event()
+            await self._told.wait()
+        return self._waiting.popleft()
 
 
 class Room:
@@ -97,7 +100,6 @@ class Room:
             yield member
         finally:
             del self._members[nick]
-            member.forget()
             self._tell_all({"type": "left", "nick": nick, "members": self.nicks})
 
     def say(self, nick: str, text: str) -> None:

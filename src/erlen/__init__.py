@@ -48,4 +48,3 @@ __all__ = [
     "url_for",
     "websocket",
 ]
-

@@ -34,7 +34,7 @@ from erlen.pipeline.registry import (
     endpoint_of,
     rule_methods,
 )
-from erlen.protocols import ASGIApp, JSONProvider, Receive, Scope, Send
+from erlen.protocols import ASGIApp, CommandGroup, JSONProvider, Receive, Scope, Send
 from erlen.proxies import Proxy
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
@@ -216,7 +216,7 @@ class Erlen(Registry):
         Args:
             rule: Path with placeholders, beginning with a slash.
             endpoint: Name of the rule for ``url_for``; the view's name when not given.
-            view_func: The view, ``async def`` or ``def``; may be attached later by :meth:`endpoint`.
+            view_func: The view, ``async def`` or ``def``; :meth:`endpoint` may attach it later.
             provide_automatic_options: Answer OPTIONS without the view; by the configuration and
                 the methods when not given.
             options: As for :meth:`route`.
@@ -238,7 +238,7 @@ class Erlen(Registry):
         known = self.view_functions.get(endpoint)
         if view_func is not None and known not in (None, view_func):
             raise SetupError(
-                f"The endpoint {endpoint!r} of the rule {rule!r} ({site}) already has another view, "
+                f"The endpoint {endpoint!r} of the rule {rule!r} ({site}) already has the view "
                 f"{known.__qualname__!r}. Give endpoint= to one of them."
             )
         self.url_map.add(
@@ -269,7 +269,8 @@ class Erlen(Registry):
 
         Args:
             blueprint: Closed for declarations from now on.
-            options: ``url_prefix``, ``subdomain``, ``url_defaults``, ``name``, over the blueprint's.
+            options: ``url_prefix``, ``subdomain``, ``url_defaults``, ``name``; they win over the
+                blueprint's own.
 
         Raises:
             SetupError: The name is taken.
@@ -393,7 +394,7 @@ class Erlen(Registry):
     # --- contexts ---------------------------------------------------------------------------------
 
     def app_context(self) -> ManualContext:
-        """Return an application context: ``with`` or ``async with``; ``g`` and ``current_app`` work."""
+        """Return an application context, for ``with`` or ``async with``."""
         return ManualContext.outside(self._plan or Plan(self))
 
     def test_request_context(self, path: str = "/", **options: Any) -> ManualContext:
@@ -404,13 +405,13 @@ class Erlen(Registry):
             options: ``method``, ``headers``, ``json``, ``data``, ``query_string``, ``base_url``,
                 as for the test client.
         """
-        from erlen.testing.scopes import request_scope
+        from erlen.testing.request_context import request_scope
 
         scope, body = request_scope(self, path, **options)
         return ManualContext.inside(self._plan or Plan(self).compile(), scope, body)
 
     async def preprocess_request(self) -> Any:
-        """Run the before hooks of the current context; return what the first one answers, if any."""
+        """Run the before hooks of the current context; return what the first answers, if any."""
         context = current()
         return await call_before(context.line, context)
 
@@ -418,7 +419,7 @@ class Erlen(Registry):
 
     @functools.cached_property
     def logger(self) -> logging.Logger:
-        """The application's logger, visible without configuration; the root logger is not touched."""
+        """The application's logger, visible without configuration."""
         from erlen.logs import create_logger
 
         return create_logger(self.name, debug=self.debug)
@@ -458,13 +459,13 @@ class Erlen(Registry):
         return Client(self, **options)
 
     def test_cli_runner(self, **options: Any) -> Any:
-        """Return a runner of the application's commands; see :class:`erlen.cli.runner.CLIRunner`."""
+        """Return a runner of the application's commands (``erlen.cli.runner.CLIRunner``)."""
         from erlen.cli.runner import CLIRunner
 
         return CLIRunner(self, **options)
 
     @functools.cached_property
-    def cli(self) -> Any:
+    def cli(self) -> CommandGroup:
         """The group of the application's commands; decorate with ``@app.cli.command()``."""
         from erlen.cli.group import AppGroup
 

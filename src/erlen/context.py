@@ -45,7 +45,7 @@ class Globals:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
-            f"g has no attribute {name!r}. Set it in a hook or the view of the same exchange first, "
+            f"g has no attribute {name!r}. Set it in a hook or view of the same exchange first, "
             f"or read it with g.get({name!r})."
         )
 
@@ -78,7 +78,8 @@ class Context:
     """
 
     __slots__ = (
-        "_adapter", "_exchange", "_g", "_worker", "after_this", "app", "error", "line", "path", "receive",
+        "_adapter", "_exchange", "_g", "_worker", "after_this", "app", "error", "line", "path",
+        "receive",
         "routing_exception", "rule", "scope", "send", "view_args",
     )  # fmt: skip
 
@@ -262,14 +263,14 @@ _WEBSOCKET_IN_REQUEST = (
 
 
 def _advice() -> str:
-    """Say what to do where the caller is: on an event loop, in a thread of its own, or elsewhere."""
+    """Say what to do where the caller is: on an event loop, in a thread, or elsewhere."""
     try:
         task = anyio.get_current_task()
     except Exception:  # noqa: BLE001  # each event loop has its own error for 'not running'
         task = None
     if task is not None:
         return (
-            f"The task {task.name!r} has no context: it was not started by an exchange. Wrap the code "
+            f"The task {task.name!r} has no context: no exchange started it. Wrap the code "
             "in 'async with app.app_context():', or in a test that needs a request in "
             "'async with app.test_request_context(\"/path\"):'."
         )
@@ -280,7 +281,7 @@ def _advice() -> str:
             "wrap its code in 'with app.app_context():'."
         )
     return (
-        "There is no context here: no exchange is running. Move the code into a view or hook, or in "
-        "a script or shell wrap it in 'with app.app_context():', in a test that needs a request in "
-        "'with app.test_request_context(\"/path\"):'."
+        "There is no context here: no exchange is running. Move the code into a view or hook, or "
+        "in a script or shell wrap it in 'with app.app_context():', in a test that needs a request "
+        "in 'with app.test_request_context(\"/path\"):'."
     )

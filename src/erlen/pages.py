@@ -1,4 +1,4 @@
-"""Floor 5: the templating functions as the package exports them; Jinja2 loads at their first use."""
+"""Floor 5: the templating functions that the package exports; Jinja2 loads at their first use."""
 
 from typing import Any
 

@@ -100,21 +100,30 @@ class Threads:
         self._idle: deque[_Thread] = deque()
         self._limiter: RunVar[anyio.CapacityLimiter] = RunVar("erlen-threads")
 
+    def worker(self) -> "Worker":
+        """Return a worker, which takes a thread when it is first used."""
+        return Worker(self)
+
     async def acquire(self) -> "Worker":
-        """Return a worker of one's own, waiting while :attr:`size` are in use."""
+        """Return a worker that has its thread, waiting while :attr:`size` are in use."""
+        worker = self.worker()
+        await worker.start()
+        return worker
+
+    def close(self) -> None:
+        """End the idle threads; one that is in use ends by itself after it was given back."""
+        while self._idle:
+            thread = self._idle.pop()
+            thread.jobs.put(None)
+            thread.join()
+
+    def _places(self) -> anyio.CapacityLimiter:
         try:
-            limiter = self._limiter.get()
+            return self._limiter.get()
         except LookupError:
             limiter = anyio.CapacityLimiter(self.size)
             self._limiter.set(limiter)
-        borrower = object()
-        await limiter.acquire_on_behalf_of(borrower)
-        try:
-            thread = self._take()
-        except RuntimeError:  # the system has no thread left
-            limiter.release_on_behalf_of(borrower)
-            raise
-        return Worker(thread, lambda: limiter.release_on_behalf_of(borrower))
+            return limiter
 
     def _take(self) -> _Thread:
         try:
@@ -124,22 +133,33 @@ class Threads:
             thread.start()
             return thread
 
-    def close(self) -> None:
-        """End the idle threads; one that is in use ends by itself after it was given back."""
-        while self._idle:
-            thread = self._idle.pop()
-            thread.jobs.put(None)
-            thread.join()
-
 
 class Worker:
     """One thread, lent to one exchange."""
 
-    def __init__(self, thread: _Thread, free: Callable[[], None]) -> None:
-        """*free* gives the place back to the others."""
-        self._thread = thread
-        self._free = free
+    def __init__(self, threads: Threads) -> None:
+        """No thread is taken yet."""
+        self._threads = threads
+        self._lent: tuple[_Thread, anyio.CapacityLimiter] | None = None
+        self._starting = anyio.Lock()
         self._unfinished = 0
+
+    async def start(self) -> _Thread:
+        """Take a thread, waiting for a free one, unless there is one; return it.
+
+        Raises:
+            RuntimeError: The system has no thread left.
+        """
+        async with self._starting:
+            if self._lent is None:
+                places = self._threads._places()
+                await places.acquire_on_behalf_of(self)
+                try:
+                    self._lent = self._threads._take(), places
+                except RuntimeError:
+                    places.release_on_behalf_of(self)
+                    raise
+            return self._lent[0]
 
     async def run(self, function: Callable[..., Any], /, *args: Any) -> Any:
         """Call *function* in the thread with the caller's context variables; return its result.
@@ -150,10 +170,11 @@ class Worker:
         Cancellation: waits for the call to end; a thread cannot be stopped. Only asyncio's own
         ``task.cancel()`` does not wait; the thread then ends after the call.
         """
+        thread = await self.start() if self._lent is None else self._lent[0]
         context = contextvars.copy_context()
         job = _Job(context, function, args, [], anyio.Event(), current_token())
         self._unfinished += 1
-        self._thread.jobs.put(job)
+        thread.jobs.put(job)
         with anyio.CancelScope(shield=True):
             await job.done.wait()
         self._unfinished -= 1
@@ -167,12 +188,16 @@ class Worker:
         return value
 
     def release(self) -> None:
-        """Give the thread back; the worker is not used again."""
+        """Give the thread back; does nothing when none was taken."""
+        if self._lent is None:
+            return
+        thread, places = self._lent
+        self._lent = None
         if self._unfinished:
-            self._thread.jobs.put(None)  # it is lost to the others: it may never come back
+            thread.jobs.put(None)  # it is lost to the others: it may never come back
         else:
-            self._thread._idle.append(self._thread)
-        self._free()
+            self._threads._idle.append(thread)
+        places.release_on_behalf_of(self)
 
 
 def _adopt(context: contextvars.Context) -> None:

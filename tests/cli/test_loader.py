@@ -100,7 +100,7 @@ def test_the_reloader_loads_what_the_environment_names(monkeypatch: pytest.Monke
         pytest.param("none", "'none' has no application", id="B-333 none"),
         pytest.param("plain:nope", "'plain' has no 'nope'.", id="B-333 no such name"),
         pytest.param("none:count", "'none:count' is 3, which is no erlen app", id="B-333 no app"),
-        pytest.param("none:count()", "'none:count' cannot be called: 3", id="B-333 not callable"),
+        pytest.param("none:count()", "3 is not a callable object", id="B-333 not callable"),
         pytest.param("factory:wrong", "'factory:wrong' is 42", id="B-333 made no app"),
         pytest.param("needy", "'needy:create_app' cannot be called with these", id="CL-3 needy"),
         pytest.param("needy:create_app(1, 2)", "too many positional", id="CL-4 too many"),

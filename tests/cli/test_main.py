@@ -85,14 +85,13 @@ def test_a_command_of_the_application_is_found_and_awaited(project: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("args", "env"), [(("--app", "app:app"), {}), (("-A", "app"), {}), ((), {"ERLEN_APP": "app"})]
+    ("args", "env"),
+    [(["--app", "shop:app"], {}), (["-A", "shop"], {}), ([], {"ERLEN_APP": "shop"})],
 )
 def test_cl1_the_application_is_named_by_option_or_environment(
-    project: Path, args: tuple[str, ...], env: dict[str, str]
+    project: Path, args: list[str], env: dict[str, str]
 ) -> None:
     (project / "app.py").rename(project / "shop.py")
-    args = tuple(arg.replace("app", "shop") if "-" not in arg else arg for arg in args)
-    env = dict.fromkeys(env, "shop")
     assert erlen(project, *args, "shout", "x", **env).stdout == "shop: X\n"
 
 

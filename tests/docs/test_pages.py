@@ -26,7 +26,7 @@ def run_page(page: Path) -> types.ModuleType:
     module.__file__ = str(page)
     sys.modules[module.__name__] = module
     for block in BLOCK.finditer(page.read_text()):
-        exec(compile(block[1], str(page), "exec"), module.__dict__)  # noqa: S102
+        exec(compile(block[1], str(page), "exec"), module.__dict__)
     return module
 
 

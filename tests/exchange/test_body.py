@@ -324,5 +324,5 @@ async def test_a_server_that_repeats_the_end_does_not_keep_the_watcher_busy() ->
     assert calls == 2
 
 
-async def test_an_unknown_message_is_not_the_end_of_the_client() -> None:
+async def test_b325_an_unknown_message_is_not_the_end_of_the_client() -> None:
     await Body(feed({"type": "http.unknown"}, LEFT)).wait_disconnected()

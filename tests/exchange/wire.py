@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
-from anyio import to_thread
 
 from erlen.config import DEFAULTS
 from erlen.exchange.settings import Settings
 from erlen.json import DefaultJSONProvider
 from erlen.protocols import Message, Receive, Scope
+from erlen.threads import Threads
 
 Pairs = Iterable[tuple[bytes, bytes]]
+_THREADS = Threads(4)
 LEFT: Message = {"type": "http.disconnect"}
 
 
@@ -92,7 +93,11 @@ class Wire:
         self.sent.append(message)
 
     async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
-        return await to_thread.run_sync(function, *args)
+        worker = await _THREADS.acquire()
+        try:
+            return await worker.run(function, *args)
+        finally:
+            worker.release()
 
     async def wait_disconnected(self) -> None:
         await self.gone.wait()

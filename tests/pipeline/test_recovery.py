@@ -329,12 +329,12 @@ async def test_b316_handler_of_500_that_returns_garbage_is_a_fixed_page(app: Erl
 
 
 async def test_er7_error_of_a_handler_reaches_the_teardown_and_the_tests(app: Erlen) -> None:
-    error = ValueError()
+    error = ValueError("handler")
     app.config["TESTING"] = True
     seen: list[Any] = []
     app.teardown_request(seen.append)
     app.errorhandler(404)(raising(error))
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match="^handler$"):
         await get(app)
     assert seen == [error]
 

@@ -208,7 +208,7 @@ async def test_member_who_does_not_read_is_dropped_and_stalls_nobody(
         client.websocket("/rooms/lobby/ws?nick=slow") as slow,
         client.websocket("/rooms/lobby/ws?nick=ada") as ada,
     ):
-        for number in range(100):
+        for number in range(200):
             await said(ada, str(number))
         assert app.state.rooms["lobby"].nicks == ["ada"]
         async for _ in slow:

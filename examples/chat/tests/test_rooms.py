@@ -2,43 +2,48 @@
 
 from typing import Any
 
+import anyio
 import pytest
 from rooms import BACKLOG, HISTORY, Member, NickTakenError, Room
 
 
-def told(member: Member) -> list[dict[str, Any]]:
+async def told(member: Member) -> list[dict[str, Any]]:
     """Take what waits for a member."""
-    waiting = member.events.statistics().current_buffer_used
-    return [member.events.receive_nowait() for _ in range(waiting)]
+    events = []
+    with anyio.move_on_after(0):
+        while True:
+            events.append(await member.next_event())
+    return events
 
 
 async def test_newcomer_is_told_the_history_and_everyone_the_members() -> None:
     room = Room("lobby")
     with room.joined("bob") as bob:
         room.say("bob", "Anybody?")
-        told(bob)
+        await told(bob)
         with room.joined("ada") as ada:
             joined = {"type": "joined", "nick": "ada", "members": ["ada", "bob"]}
-            assert told(ada) == [{"type": "history", "messages": list(room.history)}, joined]
-            assert told(bob) == [joined]
+            assert await told(ada) == [{"type": "history", "messages": list(room.history)}, joined]
+            assert await told(bob) == [joined]
 
 
 async def test_those_who_stay_are_told_who_left() -> None:
     room = Room("lobby")
     with room.joined("bob") as bob:
         with room.joined("ada"):
-            told(bob)
-        assert told(bob) == [{"type": "left", "nick": "ada", "members": ["bob"]}]
+            await told(bob)
+        assert await told(bob) == [{"type": "left", "nick": "ada", "members": ["bob"]}]
     assert room.nicks == []
 
 
 async def test_message_reaches_everyone_with_its_time() -> None:
     room = Room("lobby")
     with room.joined("ada") as ada, room.joined("bob") as bob:
-        told(ada), told(bob)
+        await told(ada)
+        await told(bob)
         room.say("ada", "Hello")
-        (event,) = told(bob)
-        assert told(ada) == [event] == [{"type": "message", "message": room.history[-1]}]
+        (event,) = await told(bob)
+        assert await told(ada) == [event] == [{"type": "message", "message": room.history[-1]}]
     assert room.history[-1].at.utcoffset() is not None
 
 
@@ -67,3 +72,17 @@ async def test_patience_ends_when_the_queue_is_full() -> None:
         assert not slow.patience.cancel_called
         room.say("ada", "Hurry")
         assert slow.patience.cancel_called
+
+
+async def test_next_event_waits_until_there_is_one() -> None:
+    room = Room("lobby")
+    with room.joined("ada") as ada:
+        await told(ada)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(speak, room)
+            with anyio.fail_after(5):
+                assert (await ada.next_event())["message"].text == "Hello"
+
+
+async def speak(room: Room) -> None:
+    room.say("bob", "Hello")

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, overload
 
 import anyio
 import click
@@ -92,9 +92,21 @@ class AppGroup(click.Group):
 
     group_class = type  # groups within are of the same class
 
+    @overload
+    def command(self, function: Callable[..., Any], /) -> click.Command: ...
+    @overload
+    def command(
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Command]: ...
+
     def command(self, *args: Any, **kwargs: Any) -> Any:
         """Decorate a function, ``def`` or ``async def``, as a command; as click's ``command``."""
         return _decorator(super().command, args, kwargs)
+
+    @overload
+    def group(self, function: Callable[..., Any], /) -> "AppGroup": ...
+    @overload
+    def group(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], "AppGroup"]: ...
 
     def group(self, *args: Any, **kwargs: Any) -> Any:
         """Decorate a function, ``def`` or ``async def``, as a group; as click's ``group``."""

@@ -168,6 +168,10 @@ async def isolated(function: Callable[..., Awaitable[Any]], *args: Any) -> None:
             await result
     except Exception:
         _logger.exception("%r failed at the end of a response.", args[0] if args else function)
+    except BaseExceptionGroup as group:
+        # A task group around a yield wraps even what aclose() ends the generator by.
+        if group.split(GeneratorExit)[1] is not None:
+            raise
 
 
 def encode_chunk(chunk: object) -> bytes:

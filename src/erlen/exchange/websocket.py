@@ -66,7 +66,6 @@ class WebSocket(Connection):
         self._receive = receive
         self._send = send
         self._opening = anyio.Lock()
-        self._connected = False
         self._receiving = False
         self._closed_here = False
         self.state = State.CONNECTING
@@ -118,15 +117,13 @@ class WebSocket(Connection):
         )
 
     async def _take_connect(self) -> None:
-        if not self._connected:
-            message = await self._receive()
-            self._connected = True
-            if message["type"] == "websocket.disconnect":
-                raise self._closed_by_peer(message)
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise self._closed_by_peer(message)
 
     async def _ensure_open(self) -> None:
         if self.state is State.CONNECTING:
-            async with self._opening:  # two tasks may both be the first to send
+            async with self._opening:  # two tasks may both want to be the first
                 if self.state is State.CONNECTING:
                     await self._accept([], None)
         if self.state is State.CLOSED:
@@ -251,6 +248,9 @@ class WebSocket(Connection):
             WebSocketStateError: It was closed by an earlier call.
         """
         _check_close(code, reason)
+        async with self._opening:
+            if self.state is State.CONNECTING:
+                await self._take_connect()
         if self.state is State.CLOSED:
             if self._closed_here:
                 raise WebSocketStateError(
@@ -258,8 +258,6 @@ class WebSocket(Connection):
                     "Close it once."
                 )
             return
-        if self.state is State.CONNECTING:
-            await self._take_connect()
         self._end(code, reason, here=True)
         await self._emit({"type": "websocket.close", "code": code, "reason": reason})
 

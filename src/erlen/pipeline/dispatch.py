@@ -94,4 +94,3 @@ async def call_after(line: Pipeline, context: Context, outcome: Response | None)
                 "Return the response that it was given, or another."
             )
     return outcome
-

@@ -1,6 +1,7 @@
 """Floor 8: the request of ``app.test_request_context``: its scope and body, as the client's."""
 
 from typing import Any, Unpack
+from urllib.parse import unquote, urlsplit
 
 from erlen.testing.arguments import BuildOptions
 from erlen.testing.client import Client
@@ -33,8 +34,10 @@ def request_scope(
     config = app.config
     host = config["SERVER_NAME"] or "localhost"
     host = f"{subdomain}.{host}" if subdomain else host
-    root_path = config["APPLICATION_ROOT"].rstrip("/")
-    client = Client(app, base_url=f"{config['PREFERRED_URL_SCHEME']}://{host}", root_path=root_path)
+    here = f"{config['PREFERRED_URL_SCHEME']}://{host}{config['APPLICATION_ROOT']}"
+    base_url = str(options.pop("base_url", here))
+    root_path = unquote(urlsplit(base_url).path).rstrip("/")
+    client = Client(app, base_url=base_url, root_path=root_path)
     request = client.build_request(method, path, **options)
     scope = http_scope(request, root_path=root_path, client=("127.0.0.1", 50000), state=None)
     return scope, request.read()

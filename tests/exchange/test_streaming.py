@@ -1,0 +1,413 @@
+"""Streams: sent chunk by chunk, stopped when the client leaves, always closed, never wrapped."""
+
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import anyio
+import pytest
+
+from erlen.exceptions import ClientDisconnected
+from erlen.exchange import streaming
+from erlen.exchange.streaming import encode_chunk, send_chunks
+from erlen.protocols import Message
+from tests.exchange.wire import Wire
+
+
+class Log(list[str]):
+    """What happened to a generator, in order."""
+
+
+async def numbers(log: Log, count: int = 3) -> AsyncIterator[str]:
+    try:
+        for number in range(count):
+            yield str(number)
+    finally:
+        log.append("closing")
+        await anyio.sleep(0)
+        log.append("closed")
+
+
+def sync_numbers(log: Log, count: int = 3) -> Iterator[str]:
+    try:
+        for number in range(count):
+            log.append(f"thread {threading.get_ident() != threading.main_thread().ident}")
+            yield str(number)
+    finally:
+        log.append("closed")
+
+
+BOTH = pytest.mark.parametrize("make", [numbers, sync_numbers], ids=["async", "sync"])
+Make = Callable[[Log, int], Any]
+
+
+class SendTo(Wire):
+    """A wire that does something of the test's with each message."""
+
+    def __init__(self, react: Callable[["SendTo", Message], Any]) -> None:
+        super().__init__()
+        self._react = react
+
+    async def send(self, message: Message) -> None:
+        await super().send(message)
+        await self._react(self, message)
+
+
+# --- complete -------------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_every_chunk_is_a_message_and_the_end_another(make: Make) -> None:
+    wire, log = Wire(), Log()
+    await send_chunks(make(log, 3), wire, None)
+    assert [message["body"] for message in wire.sent] == [b"0", b"1", b"2", b""]
+    assert [message["more_body"] for message in wire.sent] == [True, True, True, False]
+    assert log[-1] == "closed"
+
+
+async def test_st4_a_synchronous_iterator_runs_in_a_thread() -> None:
+    log = Log()
+    await send_chunks(sync_numbers(log), Wire(), None)
+    assert log == ["thread True"] * 3 + ["closed"]
+
+
+async def test_an_iterator_without_aclose_needs_no_closing() -> None:
+    class Once:
+        chunks = ("a",)
+
+        def __aiter__(self) -> "Once":
+            return self
+
+        async def __anext__(self) -> str:
+            if not self.chunks:
+                raise StopAsyncIteration
+            self.chunks = ()
+            return "a"
+
+    wire = Wire()
+    await send_chunks(Once(), wire, None)
+    assert [message["body"] for message in wire.sent] == [b"a", b""]
+
+
+async def test_an_empty_chunk_is_not_sent_because_it_looks_like_the_end() -> None:
+    wire = Wire()
+    await send_chunks(["a", "", b""], wire, None)
+    assert [message["body"] for message in wire.sent] == [b"a", b""]
+
+
+class Rows:
+    """Not an iterator, but something that makes one and must be closed itself."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def __iter__(self) -> Iterator[str]:
+        return sync_numbers(self.log)
+
+    def close(self) -> None:
+        self.log.append("rows closed")
+
+
+class AsyncRows(Rows):
+    def __aiter__(self) -> AsyncIterator[str]:
+        return numbers(self.log)
+
+    async def aclose(self) -> None:
+        self.log.append("rows closed")
+
+
+@pytest.mark.parametrize("rows", [Rows, AsyncRows])
+async def test_an_iterable_and_the_iterator_it_made_are_both_closed(rows: type[Rows]) -> None:
+    async def leave(wire: SendTo, message: Message) -> None:
+        raise OSError
+
+    log = Log()
+    with pytest.raises(ClientDisconnected):
+        await send_chunks(rows(log), SendTo(leave), None)
+    assert log[-2:] == ["closed", "rows closed"]
+
+
+# --- failures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [LookupError, ExceptionGroup, KeyboardInterrupt])
+async def test_what_the_iterator_raises_comes_out_as_it_is(kind: type[BaseException]) -> None:
+    failure = ExceptionGroup("", [LookupError()]) if kind is ExceptionGroup else kind()
+
+    async def failing() -> AsyncIterator[str]:
+        yield "a"
+        raise failure
+
+    wire = Wire()
+    with pytest.raises(kind) as caught:
+        await send_chunks(failing(), wire, None)
+    assert caught.value is failure
+    assert not wire.is_complete
+
+
+async def test_what_a_synchronous_iterator_raises_comes_out_as_it_is() -> None:
+    failure = LookupError()
+
+    def failing() -> Iterator[str]:
+        yield "a"
+        raise failure
+
+    with pytest.raises(LookupError) as caught:
+        await send_chunks(failing(), Wire(), None)
+    assert caught.value is failure
+
+
+@BOTH
+@pytest.mark.parametrize("declared", [2, 4])
+async def test_b150_a_stream_that_differs_from_its_length_breaks(make: Make, declared: int) -> None:
+    wire, log = Wire(), Log()
+    with pytest.raises(RuntimeError, match=f"{declared} bytes .* Declare the right length"):
+        await send_chunks(make(log, 3), wire, declared)
+    assert sum(len(message["body"]) for message in wire.sent) <= declared
+    assert wire.sent[-1]["more_body"]
+    assert log[-1] == "closed"
+
+
+async def test_a_chunk_of_another_kind_breaks_the_stream_and_closes_it() -> None:
+    log = Log()
+
+    async def wrong() -> AsyncIterator[Any]:
+        try:
+            yield 5
+        finally:
+            log.append("closed")
+
+    with pytest.raises(TypeError, match="gave 5 of type int"):
+        await send_chunks(wrong(), Wire(), None)
+    assert log == ["closed"]
+
+
+async def test_what_closing_raises_is_logged_and_the_body_stays_complete(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Unclosable(list[str]):
+        def close(self) -> None:
+            raise LookupError
+
+    wire = Wire()
+    await send_chunks(Unclosable("ab"), wire, None)
+    assert wire.is_complete
+    assert len(caplog.records) == 1
+
+
+async def test_b326_a_receive_that_raises_ends_the_stream_with_its_error() -> None:
+    failure = LookupError()
+
+    class Broken(Wire):
+        async def wait_disconnected(self) -> None:
+            raise failure
+
+    with pytest.raises(LookupError) as caught:
+        await send_chunks(forever(Log()), Broken(), None)
+    assert caught.value is failure
+
+
+# --- the client leaves ----------------------------------------------------------------------------
+
+
+async def forever(log: Log) -> AsyncIterator[str]:
+    try:
+        yield "a"
+        await anyio.sleep_forever()
+    finally:
+        log.append("closed")
+
+
+async def test_st5_a_generator_that_waits_is_cancelled_when_the_client_leaves() -> None:
+    async def leave(wire: SendTo, message: Message) -> None:
+        wire.gone.set()
+
+    wire, log = SendTo(leave), Log()
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await send_chunks(forever(log), wire, None)
+    assert (log, wire.is_complete) == (["closed"], False)
+
+
+@BOTH
+async def test_st5_between_two_chunks_the_generator_is_closed_and_may_await(make: Make) -> None:
+    async def leave(wire: SendTo, message: Message) -> None:
+        wire.gone.set()
+        await anyio.wait_all_tasks_blocked()
+
+    wire, log = SendTo(leave), Log()
+    with pytest.raises(ClientDisconnected):
+        await send_chunks(make(log, 10**9), wire, None)
+    assert (len(wire.sent), log[-1]) == (1, "closed")
+
+
+@BOTH
+async def test_b327_a_send_that_raises_oserror_closes_the_generator(make: Make) -> None:
+    async def leave(wire: SendTo, message: Message) -> None:
+        raise BrokenPipeError
+
+    log = Log()
+    with pytest.raises(ClientDisconnected):
+        await send_chunks(make(log, 3), SendTo(leave), None)
+    assert log[-1] == "closed"
+
+
+async def test_b327_a_send_that_never_returns_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "SEND_SECONDS", 0.01)
+
+    async def block(wire: SendTo, message: Message) -> None:
+        wire.gone.set()
+        await anyio.sleep_forever()
+
+    log = Log()
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await send_chunks(numbers(log), SendTo(block), None)
+    assert log == ["closing", "closed"]
+
+
+async def test_a_generator_may_keep_a_task_group_open_over_its_yields() -> None:
+    log = Log()
+
+    async def with_tasks() -> AsyncIterator[str]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.sleep_forever)
+            try:
+                while True:
+                    yield "a"
+            finally:
+                tasks.cancel_scope.cancel()
+                log.append("closed")
+
+    async def leave(wire: SendTo, message: Message) -> None:
+        raise OSError
+
+    with pytest.raises(ClientDisconnected):
+        await send_chunks(with_tasks(), SendTo(leave), None)
+    assert log == ["closed"]
+
+
+async def test_a_generator_may_keep_a_deadline_open_over_its_yields() -> None:
+    log = Log()
+
+    async def with_deadline() -> AsyncIterator[str]:
+        with anyio.fail_after(60):
+            try:
+                while True:
+                    yield "a"
+            finally:
+                await anyio.sleep(0)
+                log.append("closed")
+
+    async def leave(wire: SendTo, message: Message) -> None:
+        raise OSError
+
+    with pytest.raises(ClientDisconnected):
+        await send_chunks(with_deadline(), SendTo(leave), None)
+    assert log == ["closed"]
+
+
+async def test_what_else_a_closing_group_holds_is_not_hidden() -> None:
+    async def interrupted() -> AsyncIterator[str]:
+        try:
+            yield "a"
+        finally:
+            raise BaseExceptionGroup("", [KeyboardInterrupt()])
+
+    async def leave(wire: SendTo, message: Message) -> None:
+        raise OSError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await send_chunks(interrupted(), SendTo(leave), None)
+    assert caught.value.split(KeyboardInterrupt)[1] is None
+
+
+async def test_a_client_that_leaves_after_the_last_byte_has_got_everything() -> None:
+    async def leave(wire: SendTo, message: Message) -> None:
+        if not message["more_body"]:
+            wire.gone.set()
+            await anyio.wait_all_tasks_blocked()
+
+    wire = SendTo(leave)
+    await send_chunks(numbers(Log()), wire, None)
+    assert wire.is_complete
+
+
+async def test_the_memory_of_a_failure_ends_with_it() -> None:
+    import gc
+    import weakref
+
+    class Failure(Exception):  # noqa: N818
+        pass
+
+    async def failing() -> AsyncIterator[str]:
+        raise Failure
+        yield ""
+
+    gc.collect()
+    gc.disable()
+    try:
+        try:
+            await send_chunks(failing(), Wire(), None)
+        except Failure as error:
+            seen = weakref.ref(error)
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+# --- cancellation from outside --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocked", [True, False], ids=["in-send", "in-the-generator"])
+async def test_a_cancelled_exchange_closes_its_generator(blocked: bool) -> None:
+    async def block(wire: SendTo, message: Message) -> None:
+        if blocked:
+            await anyio.sleep_forever()
+
+    log = Log()
+    with anyio.move_on_after(0.01) as scope:
+        await send_chunks(numbers(log) if blocked else forever(log), SendTo(block), None)
+    assert scope.cancelled_caught
+    assert log[-1] == "closed"
+
+
+async def test_closing_does_not_hold_a_cancelled_exchange_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streaming, "CLOSE_SECONDS", 0.01)
+
+    async def stubborn() -> AsyncIterator[str]:
+        try:
+            yield "a"
+        finally:
+            await anyio.sleep_forever()
+
+    async def block(wire: SendTo, message: Message) -> None:
+        await anyio.sleep_forever()
+
+    with anyio.fail_after(1), anyio.move_on_after(0.01) as scope:
+        await send_chunks(stubborn(), SendTo(block), None)
+    assert scope.cancelled_caught
+
+
+# --- chunks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chunk", "data"),
+    [("é", b"\xc3\xa9"), (b"a", b"a"), (bytearray(b"a"), b"a"), (memoryview(b"a"), b"a")],
+)
+def test_a_chunk_is_text_or_bytes(chunk: Any, data: bytes) -> None:
+    encoded = encode_chunk(chunk)
+    assert (encoded, type(encoded)) == (data, bytes)
+
+
+async def test_b328_a_long_stream_keeps_nothing() -> None:
+    class Counting(Wire):
+        count = 0
+
+        async def send(self, message: Message) -> None:
+            self.count += 1
+
+    wire = Counting()
+    await send_chunks(numbers(Log(), 10_000), wire, None)
+    assert wire.count == 10_001

@@ -1,0 +1,110 @@
+"""``make_response``, ``jsonify`` and ``redirect``: RV-1 to RV-3."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from erlen import Erlen, Response, jsonify, make_response, redirect
+from erlen.exceptions import OutsideContextError
+
+
+class OwnResponse(Response):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def app() -> Iterator[Erlen]:
+    app = Erlen("shop")
+    app.response_class = OwnResponse
+    with app.app_context():
+        yield app
+
+
+def body(response: Response) -> Any:
+    return response.get_data()
+
+
+def test_rv1_response_of_nothing_is_empty() -> None:
+    response = make_response()
+    assert (body(response), response.status_code, type(response)) == (b"", 200, OwnResponse)
+
+
+def test_rv1_one_value_is_a_view_value() -> None:
+    assert body(make_response("text")) == b"text"
+    response = make_response(("text", 201))
+    assert (body(response), response.status_code) == (b"text", 201)
+
+
+def test_rv1_several_values_are_a_tuple() -> None:
+    response = make_response("text", "201 Made", {"x-a": "b"})
+    assert (response.status, response.headers["x-a"]) == ("201 Made", "b")
+
+
+def test_rv1_response_stays_itself() -> None:
+    response = OwnResponse("x")
+    assert make_response(response) is response
+
+
+def test_rv1_nothing_to_respond_with_is_refused() -> None:
+    with pytest.raises(TypeError, match="The function returned None"):
+        make_response(None)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "expected"),
+    [
+        ((), {}, b"null"),
+        ((1,), {}, b"1"),
+        (([],), {}, b"[]"),
+        ((1, 2), {}, b"[1,2]"),
+        ((), {"a": 1}, b'{"a":1}'),
+    ],
+)
+def test_rv2_jsonify_makes_json(args: Any, kwargs: Any, expected: bytes) -> None:
+    response = jsonify(*args, **kwargs)
+    assert body(response).strip() == expected
+    assert (response.mimetype, type(response)) == ("application/json", OwnResponse)
+
+
+def test_rv2_values_and_keywords_are_refused() -> None:
+    with pytest.raises(TypeError):
+        jsonify(1, a=2)
+
+
+def test_rv3_redirect_is_a_303_with_an_escaped_link() -> None:
+    response = redirect("/a?b=1&c=<>")
+    assert (response.status_code, type(response)) == (303, OwnResponse)
+    assert b'<a href="/a?b=1&amp;c=&lt;&gt;">' in body(response)
+    assert response.mimetype == "text/html"
+
+
+@pytest.mark.parametrize("location", ["/a", "https://example.com/", "relative", "//host/x"])
+def test_rv3_location_stays_as_given(location: str) -> None:
+    assert redirect(location).headers["location"] == location
+
+
+@pytest.mark.parametrize("code", [300, 301, 302, 303, 305, 307, 308])
+def test_rv3_every_redirecting_code_may_be_used(code: int) -> None:
+    assert redirect("/", code).status_code == code
+
+
+@pytest.mark.parametrize("code", [200, 304, 306, 404])
+def test_rv3_code_that_is_no_redirect_is_refused(code: int) -> None:
+    with pytest.raises(ValueError, match=f"{code} is not a redirect. Use 303, or 308"):
+        redirect("/", code)
+
+
+def test_rv3_location_cannot_add_a_header() -> None:
+    headers = redirect("/a\r\nset-cookie: a=b").headers
+    assert headers["location"] == "/a%0D%0Aset-cookie:%20a=b"
+
+
+@pytest.mark.parametrize(
+    "function", [make_response, lambda: make_response("x"), jsonify, lambda: redirect("/")]
+)
+async def test_outside_of_a_context_each_says_what_to_do(app: Erlen, function: Any) -> None:
+    from contextvars import Context  # noqa: PLC0415
+
+    with pytest.raises(OutsideContextError, match="app_context"):
+        Context().run(function)

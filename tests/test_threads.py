@@ -1,0 +1,321 @@
+"""The worker threads: SY-2, law 2, B-309's limits: who waits, who retires, what crosses."""
+
+import contextvars
+import importlib.util
+import queue
+import sys
+import threading
+from typing import Any
+
+import anyio
+import pytest
+from anyio.lowlevel import current_token
+
+import erlen.threads as module
+from erlen.threads import Threads, Worker
+
+
+@pytest.fixture
+async def threads() -> Any:
+    threads = Threads(2)
+    yield threads
+    threads.close()
+
+
+async def ident(worker: Worker) -> int:
+    found: int = await worker.run(threading.get_ident)
+    return found
+
+
+# --- one thread for one worker ----------------------------------------------------------------------
+
+
+async def test_worker_runs_everything_in_its_thread(threads: Threads) -> None:
+    worker = await threads.acquire()
+    assert await ident(worker) == await ident(worker) != threading.get_ident()
+    worker.release()
+
+
+async def test_two_workers_have_two_threads(threads: Threads) -> None:
+    first, second = await threads.acquire(), await threads.acquire()
+    assert await ident(first) != await ident(second)
+    first.release()
+    second.release()
+
+
+async def test_thread_is_used_again(threads: Threads) -> None:
+    worker = await threads.acquire()
+    before = await ident(worker)
+    worker.release()
+    worker = await threads.acquire()
+    assert await ident(worker) == before
+    worker.release()
+
+
+async def test_arguments_and_result_cross(threads: Threads) -> None:
+    worker = await threads.acquire()
+    assert await worker.run(divmod, 7, 2) == (3, 1)
+    worker.release()
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, ExceptionGroup])
+async def test_exception_crosses_with_its_identity(threads: Threads, kind: Any) -> None:
+    error = kind("group", [OSError()]) if kind is ExceptionGroup else kind("text")
+
+    def fail() -> None:
+        raise error
+
+    worker = await threads.acquire()
+    with pytest.raises(kind) as caught:
+        await worker.run(fail)
+    assert caught.value is error
+    worker.release()
+
+
+async def test_two_tasks_share_the_workers_thread(threads: Threads) -> None:
+    worker, idents = threads.worker(), []
+
+    async def use() -> None:
+        idents.append(await ident(worker))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(use)
+        tasks.start_soon(use)
+    worker.release()
+    assert len(idents) == 2
+    assert len(set(idents)) == 1
+
+
+async def test_worker_that_was_never_used_has_nothing_to_give_back(threads: Threads) -> None:
+    worker = threads.worker()
+    worker.release()
+    worker.release()
+
+
+# --- context variables: CX-13 -----------------------------------------------------------------------
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+async def test_cx13_variables_go_in_and_come_back(threads: Threads) -> None:
+    def append() -> None:
+        variable.set(variable.get() + " function")
+
+    worker = await threads.acquire()
+    variable.set("task")
+    await worker.run(append)
+    assert variable.get() == "task function"
+    worker.release()
+
+
+async def test_cx13_variables_come_back_from_a_function_that_fails(threads: Threads) -> None:
+    def fail() -> None:
+        variable.set("set")
+        raise ValueError
+
+    worker = await threads.acquire()
+    with pytest.raises(ValueError, match="^$"):
+        await worker.run(fail)
+    assert variable.get() == "set"
+    worker.release()
+
+
+async def test_thread_runs_no_event_loop_and_the_task_still_does(threads: Threads) -> None:
+    worker = await threads.acquire()
+    assert await worker.run(anyio.run, anyio.lowlevel.checkpoint) is None
+    await anyio.sleep(0)
+    worker.release()
+
+
+def test_without_sniffio_there_is_nothing_to_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sniffio", None)
+    spec = importlib.util.spec_from_file_location("threads_without_sniffio", module.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    assert copy._running_library.get() is None
+
+
+# --- the limit --------------------------------------------------------------------------------------
+
+
+async def test_more_than_the_limit_wait(threads: Threads) -> None:
+    log: list[str] = []
+    workers = [await threads.acquire(), await threads.acquire()]
+
+    async def third() -> None:
+        workers.append(await threads.acquire())
+        log.append("third")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(third)
+        await anyio.wait_all_tasks_blocked()
+        log.append("released")
+        workers.pop(0).release()
+    assert log == ["released", "third"]
+    for worker in workers:
+        worker.release()
+
+
+async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:
+    workers = [await threads.acquire(), await threads.acquire()]
+    with anyio.move_on_after(0):
+        await threads.acquire()
+    for worker in workers:
+        worker.release()
+    for worker in [await threads.acquire(), await threads.acquire()]:
+        worker.release()
+
+
+async def test_place_is_given_back_when_no_thread_can_start(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="can't start"):
+                await threads.acquire()
+    (await threads.acquire()).release()
+
+
+def test_each_event_loop_has_its_own_limit() -> None:
+    threads = Threads(1)
+
+    async def use() -> int:
+        worker = await threads.acquire()
+        found = await ident(worker)
+        worker.release()
+        return found
+
+    assert anyio.run(use) == anyio.run(use, backend="trio")
+    threads.close()
+
+
+# --- cancellation -----------------------------------------------------------------------------------
+
+
+async def test_cancellation_waits_for_the_function(threads: Threads) -> None:
+    started, finish, log = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        started.set()
+        finish.wait(5)
+        log.append("work")
+
+    worker = await threads.acquire()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worker.run, work)
+        await anyio.to_thread.run_sync(started.wait)
+        tasks.cancel_scope.cancel()
+        finish.set()
+    log.append("left")
+    assert log == ["work", "left"]
+    worker.release()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_thread_abandoned_by_asyncios_own_cancel_is_not_given_to_others() -> None:
+    """Joined while its function runs it would wait for the loop, and the loop for it."""
+    import asyncio  # noqa: PLC0415, TID251  # the one thing that passes a shielded scope
+
+    threads, finish, started = Threads(1), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        loop.call_soon_threadsafe(started.set)
+        finish.wait(5)
+
+    worker = await threads.acquire()
+    task = loop.create_task(worker.run(work))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    thread = await worker.start()
+    worker.release()
+    threads.close()
+    finish.set()
+    await anyio.to_thread.run_sync(thread.join)
+
+
+# --- the end of threads -----------------------------------------------------------------------------
+
+
+async def test_close_ends_idle_threads(threads: Threads) -> None:
+    worker = threads.worker()
+    thread = await worker.start()
+    worker.release()
+    threads.close()
+    assert not thread.is_alive()
+
+
+async def test_threads_work_again_after_close(threads: Threads) -> None:
+    threads.close()
+    worker = await threads.acquire()
+    assert await worker.run(str, 1) == "1"
+    worker.release()
+
+
+async def test_idle_thread_retires(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
+    worker = threads.worker()
+    thread = await worker.run(threading.current_thread)
+    worker.release()
+    await anyio.to_thread.run_sync(thread.join)
+    assert len(threads._idle) == 0
+
+
+async def test_lent_thread_does_not_retire(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = threading.Event()
+
+    class Jobs(queue.Queue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            try:
+                return super().get(block, timeout)
+            except queue.Empty:
+                if asked.is_set():
+                    empty.set()
+                asked.set()
+                raise
+
+    asked = threading.Event()
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(module.queue, "Queue", Jobs)
+    worker = await threads.acquire()
+    await anyio.to_thread.run_sync(empty.wait)
+    assert await worker.run(str, "still here") == "still here"
+    worker.release()
+
+
+async def test_retiring_and_acquiring_at_once_lose_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that retire at once, and hundreds of jobs that meet them in any state."""
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    threads = Threads(4)
+
+    async def use(number: int) -> None:
+        for step in range(25):
+            worker = await threads.acquire()
+            assert await worker.run(divmod, number, 7) == divmod(number, 7), step
+            worker.release()
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            for number in range(16):
+                tasks.start_soon(use, number)
+    threads.close()
+
+
+def test_result_for_an_event_loop_that_has_ended_is_dropped() -> None:
+    async def token() -> Any:
+        return current_token(), anyio.Event()
+
+    ended, event = anyio.run(token)
+    job = module._Job(contextvars.copy_context(), str, (1,), [], event, ended)
+    module._perform(job)
+    assert job.result == ["1", None]
