@@ -86,8 +86,8 @@ def test_servers_see_an_asgi_3_application(app: Erlen) -> None:
 
 
 def test_calling_it_as_wsgi_says_how_to_serve_it(app: Erlen) -> None:
-    with pytest.raises(TypeError, match="as a WSGI server calls.*serve it with 'erlen --app"):
-        app({}, lambda *_: None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"as a WSGI server calls.*serve it with 'erlen --app"):
+        app({}, lambda *_: None)
 
 
 async def test_app14_asgi_app_may_be_wrapped(app: Erlen) -> None:
@@ -328,7 +328,7 @@ async def test_ex1_abort_raises_by_code_with_arguments(app: Erlen) -> None:
 
 
 def test_ex1_unknown_code_is_the_callers_fault() -> None:
-    with pytest.raises(LookupError, match="600. Raise a subclass"):
+    with pytest.raises(LookupError, match=r"600. Raise a subclass"):
         abort(600)
 
 
@@ -400,5 +400,34 @@ def test_app12_resources_are_read_below_the_root_path(
 
 
 def test_app12_resources_are_not_written(app: Erlen) -> None:
-    with pytest.raises(ValueError, match="not opened with mode 'w'. Use 'r' or 'rb'"):
+    with pytest.raises(ValueError, match=r"not opened with mode 'w'. Use 'r' or 'rb'"):
         app.open_resource("x", "w")
+
+
+# --- redirects of the router ------------------------------------------------------------------------
+
+
+async def test_redirect_keeps_the_query_and_the_root_path(app: Erlen) -> None:
+    app.get("/a/")(view)
+    assert (await call(app, "/a?x=1&y=%20")).headers["location"] == "/a/?x=1&y=%20"
+    client = app.test_client(root_path="/root")
+    assert (await client.get("/a?x=1")).headers["location"] == "/root/a/?x=1"
+
+
+async def test_seat_json_may_be_taken_by_another_provider(app: Erlen) -> None:
+    class Provider:
+        mimetype = "application/own"
+
+        def dumps(self, value: object, /, **options: Any) -> str:
+            return repr(value)
+
+        def loads(self, text: str | bytes, /, **options: Any) -> Any:
+            return text
+
+        def encode(self, value: object, /) -> bytes:
+            return repr(value).encode()
+
+    app.json = Provider()
+    app.get("/")(lambda: {"a": 1})
+    response = await call(app)
+    assert (response.text, response.headers["content-type"]) == ("{'a': 1}", "application/own")

@@ -9,6 +9,12 @@ from erlen.blueprint import BlueprintSetupState, join_prefix
 from erlen.exceptions import SetupError
 
 
+def noted(log: list[Any], entry: Any, value: Any) -> Any:
+    """Append *entry* to *log* and return *value*: what a lambda cannot say otherwise."""
+    log.append(entry)
+    return value
+
+
 @pytest.fixture
 def app() -> Erlen:
     return Erlen("shop")
@@ -31,12 +37,14 @@ def rules(app: Erlen) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", ["", "a.b", "."])
 def test_bp1_name_is_one_word(name: str) -> None:
-    with pytest.raises(ValueError, match="is empty or has a dot. Give one word"):
+    with pytest.raises(ValueError, match=r"is empty or has a dot. Give one word"):
         Blueprint(name, "shop")
 
 
 def test_bp1_facts_are_kept() -> None:
-    bp = Blueprint("bp", __name__, "static", "/files", "templates", "/p", "api", {"a": 1}, "/srv", "g")
+    bp = Blueprint(
+        "bp", __name__, "static", "/files", "templates", "/p", "api", {"a": 1}, "/srv", "g"
+    )
     assert (bp.name, bp.import_name, bp.static_folder, bp.static_url_path) == (
         "bp", __name__, "static", "/files",
     )  # fmt: skip
@@ -76,9 +84,9 @@ def test_bp3_endpoint_has_the_name_in_front(app: Erlen) -> None:
 
 def test_bp3_endpoint_with_a_dot_is_refused() -> None:
     bp = Blueprint("bp", "shop")
-    with pytest.raises(ValueError, match="'a.b' has a dot.*Give endpoint= without one"):
+    with pytest.raises(ValueError, match=r"'a.b' has a dot.*Give endpoint= without one"):
         bp.add_url_rule("/", "a.b", view)
-    with pytest.raises(ValueError, match="'a.b' has a dot"):
+    with pytest.raises(ValueError, match=r"'a.b' has a dot"):
         bp.endpoint("a.b")
 
 
@@ -125,7 +133,9 @@ async def test_bp14_endpoint_attaches_a_view(app: Erlen) -> None:
 def test_bp6_same_name_twice_is_refused(app: Erlen) -> None:
     bp = Blueprint("bp", "shop")
     app.register_blueprint(bp)
-    with pytest.raises(SetupError, match="'bp' is already registered for this blueprint. Pass name="):
+    with pytest.raises(
+        SetupError, match=r"'bp' is already registered for this blueprint. Pass name="
+    ):
         app.register_blueprint(bp)
     with pytest.raises(SetupError, match="for a different blueprint"):
         app.register_blueprint(Blueprint("bp", "shop"))
@@ -148,19 +158,30 @@ async def test_bp6_same_blueprint_under_two_names_is_two(app: Erlen) -> None:
     assert (await get(app, "/b/x")).text == "b /b/x b"
 
 
+def test_bp8_record_once_is_for_the_first_registration(app: Erlen) -> None:
+    once: list[bool] = []
+    bp = Blueprint("bp", "shop")
+    bp.record_once(lambda state: once.append(state.first_registration))
+    app.register_blueprint(bp)
+    app.register_blueprint(bp, name="second")
+    assert once == [True]
+
+
 def test_bp8_recorded_functions_get_the_state(app: Erlen) -> None:
     states: list[BlueprintSetupState] = []
-    once: list[bool] = []
     bp = Blueprint("bp", "shop", url_prefix="/p", subdomain="s")
     bp.record(states.append)
-    bp.record_once(lambda state: once.append(state.first_registration))
     app.register_blueprint(bp, extra=1, url_defaults={"a": 1})
     app.register_blueprint(bp, name="second", url_prefix="/q", subdomain="t")
-    assert once == [True]
     first, second = states
     assert (first.app, first.blueprint, first.first_registration) == (app, bp, True)
     assert (first.options["extra"], first.url_defaults) == (1, {"a": 1})
-    assert (first.name, first.name_prefix, first.url_prefix, first.subdomain) == ("bp", "", "/p", "s")
+    assert (first.name, first.name_prefix, first.url_prefix, first.subdomain) == (
+        "bp",
+        "",
+        "/p",
+        "s",
+    )
     assert (second.name, second.first_registration, second.url_prefix, second.subdomain) == (
         "second", False, "/q", "t",
     )  # fmt: skip
@@ -209,7 +230,7 @@ def test_same_blueprint_is_first_in_each_application() -> None:
 
 def test_bp9_blueprint_on_itself_is_refused() -> None:
     bp = Blueprint("bp", "shop")
-    with pytest.raises(SetupError, match="'bp' was registered on itself. Register it on another"):
+    with pytest.raises(SetupError, match=r"'bp' was registered on itself. Register it on another"):
         bp.register_blueprint(bp)
 
 
@@ -225,8 +246,13 @@ def test_bp9_blueprint_on_itself_is_refused() -> None:
         ("/p", "/c", "", "/p/x"),
     ],
 )
-def test_bp9_prefixes_are_joined(app: Erlen, parent: Any, child: Any, given: Any, expected: str) -> None:
-    outer, inner = Blueprint("p", "shop", url_prefix=parent), Blueprint("c", "shop", url_prefix=child)
+def test_bp9_prefixes_are_joined(
+    app: Erlen, parent: Any, child: Any, given: Any, expected: str
+) -> None:
+    outer, inner = (
+        Blueprint("p", "shop", url_prefix=parent),
+        Blueprint("c", "shop", url_prefix=child),
+    )
     inner.add_url_rule("/x", "x", view)
     outer.register_blueprint(inner, **({} if given is None else {"url_prefix": given}))
     app.register_blueprint(outer)
@@ -294,7 +320,7 @@ async def test_hk3_hooks_of_the_application_run_for_every_path_and_once(app: Erl
     log: list[str] = []
     bp = Blueprint("bp", "shop")
     bp.before_app_request(lambda: log.append("before"))
-    bp.after_app_request(lambda response: log.append("after") or response)
+    bp.after_app_request(lambda response: noted(log, "after", response))
     bp.teardown_app_request(lambda error: log.append("teardown"))
     bp.app_url_value_preprocessor(lambda *_: log.append("preprocessor"))
     app.register_blueprint(bp)

@@ -24,6 +24,12 @@ from erlen.context import Globals, current
 from erlen.exceptions import OutsideContextError
 
 
+def noted(log: list[Any], entry: Any, value: Any) -> Any:
+    """Append *entry* to *log* and return *value*: what a lambda cannot say otherwise."""
+    log.append(entry)
+    return value
+
+
 @pytest.fixture
 def app() -> Erlen:
     return Erlen("shop")
@@ -56,7 +62,9 @@ def test_cx5_pop_of_what_is_not_there_needs_a_default() -> None:
 
 
 def test_cx5_missing_attribute_says_what_to_do() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'user'. Set it in a hook.*g.get\('user'"):
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'user'. Set it in a hook.*g.get\('user'"
+    ):
         _ = Globals("shop").user
 
 
@@ -69,10 +77,12 @@ def test_cx5_name_of_the_application_is_no_item() -> None:
 async def test_cx4_g_lives_for_one_request(app: Erlen) -> None:
     @app.get("/")
     async def view() -> str:
-        return repr(g.setdefault("seen", "name" in g)) + repr(setattr(g, "name", 1))
+        was_there = "name" in g
+        g.name = 1
+        return repr(was_there)
 
     client = app.test_client()
-    assert [(await client.get("/")).text for _ in range(2)] == ["FalseNone", "FalseNone"]
+    assert [(await client.get("/")).text for _ in range(2)] == ["False", "False"]
 
 
 # --- which context: CX-6 ----------------------------------------------------------------------------
@@ -132,7 +142,7 @@ async def test_cx7_functions_run_in_the_order_of_registration(app: Erlen) -> Non
     @app.get("/")
     async def view() -> str:
         for name in ("first", "second"):
-            after_this_request(lambda response, name=name: log.append(name) or response)
+            after_this_request(lambda response, name=name: noted(log, name, response))
         return ""
 
     await get(app)
@@ -161,7 +171,7 @@ def test_cx7_without_an_exchange_there_is_nothing_after(app: Erlen) -> None:
 
 # --- what is said: CX-2, pains 14 -------------------------------------------------------------------
 
-USES = {
+USES: dict[str, Any] = {
     "request": lambda: request.path,
     "websocket": lambda: websocket.path,
     "g": lambda: g.name,
@@ -175,7 +185,9 @@ def test_cx2_at_module_level(use: Any) -> None:
     with pytest.raises(OutsideContextError) as caught:
         use()
     said = str(caught.value)
-    assert said.startswith("There is no context here: no exchange is running. Move the code into a ")
+    assert said.startswith(
+        "There is no context here: no exchange is running. Move the code into a "
+    )
     assert "'with app.app_context():'" in said
     assert "'with app.test_request_context(\"/path\"):'" in said
 
@@ -213,14 +225,16 @@ async def test_cx2_in_a_task_outside_of_an_exchange(use: Any) -> None:
 def test_cx2_in_an_application_context(app: Erlen, name: str) -> None:
     with app.app_context(), pytest.raises(OutsideContextError) as caught:
         USES[name]()
-    assert "application context, which has no request or WebSocket. Pass what is" in str(caught.value)
+    assert "application context, which has no request or WebSocket. Pass what is" in str(
+        caught.value
+    )
     assert "app.test_request_context" in str(caught.value)
 
 
 async def test_cx2_request_in_a_websocket(app: Erlen) -> None:
     @app.websocket("/")
     async def socket() -> None:
-        with pytest.raises(OutsideContextError, match="in a WebSocket exchange.*Use 'websocket'"):
+        with pytest.raises(OutsideContextError, match=r"in a WebSocket exchange.*Use 'websocket'"):
             _ = request.path
         await websocket.send("done")
 
@@ -231,7 +245,7 @@ async def test_cx2_request_in_a_websocket(app: Erlen) -> None:
 async def test_cx2_websocket_in_a_request(app: Erlen) -> None:
     @app.get("/")
     async def view() -> str:
-        with pytest.raises(OutsideContextError, match="in an HTTP exchange.*Use 'request', or"):
+        with pytest.raises(OutsideContextError, match=r"in an HTTP exchange.*Use 'request', or"):
             _ = websocket.path
         return "done"
 

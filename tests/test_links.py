@@ -136,7 +136,7 @@ def test_pains47_path_needs_nothing_but_the_application(app: Erlen) -> None:
     ],
 )
 def test_url3_whole_url_without_a_host_is_refused(app: Erlen, endpoint: str, values: Any) -> None:
-    with pytest.raises(RuntimeError, match="needs a host.*Set SERVER_NAME.*or pass _external"):
+    with pytest.raises(RuntimeError, match=r"needs a host.*Set SERVER_NAME.*or pass _external"):
         app.url_for(endpoint, **values)
 
 
@@ -294,6 +294,6 @@ def test_url14_original_error_is_raised_when_all_handlers_pass(app: Erlen) -> No
 
 
 def test_url14_other_error_of_a_handler_is_its_own(app: Erlen) -> None:
-    app.url_build_error_handlers.append(lambda *_: {}["key"])
+    app.url_build_error_handlers.append(lambda *_: dict[str, str]()["key"])
     with pytest.raises(KeyError):
         app.url_for("nope")

@@ -124,7 +124,12 @@ def test_cx2_copy_is_one_of_the_object(proxy: Any, box: Box, copier: Any) -> Non
 
 def test_cx5_g_works_through_its_proxy(app: Erlen) -> None:
     g.name = "value"
-    assert ("name" in g, list(g), g.get("name"), g.pop("name")) == (True, ["name"], "value", "value")
+    assert ("name" in g, list(g), g.get("name"), g.pop("name")) == (
+        True,
+        ["name"],
+        "value",
+        "value",
+    )
     assert isinstance(g, Globals)
     assert repr(g) == "<erlen.g of 'shop'>"
 

@@ -104,7 +104,7 @@ def test_rv3_location_cannot_add_a_header() -> None:
     "function", [make_response, lambda: make_response("x"), jsonify, lambda: redirect("/")]
 )
 async def test_outside_of_a_context_each_says_what_to_do(app: Erlen, function: Any) -> None:
-    from contextvars import Context  # noqa: PLC0415
+    from contextvars import Context
 
     with pytest.raises(OutsideContextError, match="app_context"):
         Context().run(function)

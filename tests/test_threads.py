@@ -22,6 +22,13 @@ async def threads() -> Any:
     threads.close()
 
 
+async def lent(threads: Threads) -> Worker:
+    """Return a worker that has its thread."""
+    worker = threads.worker()
+    await worker.start()
+    return worker
+
+
 async def ident(worker: Worker) -> int:
     found: int = await worker.run(threading.get_ident)
     return found
@@ -31,29 +38,29 @@ async def ident(worker: Worker) -> int:
 
 
 async def test_worker_runs_everything_in_its_thread(threads: Threads) -> None:
-    worker = await threads.acquire()
+    worker = await lent(threads)
     assert await ident(worker) == await ident(worker) != threading.get_ident()
     worker.release()
 
 
 async def test_two_workers_have_two_threads(threads: Threads) -> None:
-    first, second = await threads.acquire(), await threads.acquire()
+    first, second = await lent(threads), await lent(threads)
     assert await ident(first) != await ident(second)
     first.release()
     second.release()
 
 
 async def test_thread_is_used_again(threads: Threads) -> None:
-    worker = await threads.acquire()
+    worker = await lent(threads)
     before = await ident(worker)
     worker.release()
-    worker = await threads.acquire()
+    worker = await lent(threads)
     assert await ident(worker) == before
     worker.release()
 
 
 async def test_arguments_and_result_cross(threads: Threads) -> None:
-    worker = await threads.acquire()
+    worker = await lent(threads)
     assert await worker.run(divmod, 7, 2) == (3, 1)
     worker.release()
 
@@ -65,7 +72,7 @@ async def test_exception_crosses_with_its_identity(threads: Threads, kind: Any) 
     def fail() -> None:
         raise error
 
-    worker = await threads.acquire()
+    worker = await lent(threads)
     with pytest.raises(kind) as caught:
         await worker.run(fail)
     assert caught.value is error
@@ -101,7 +108,7 @@ async def test_cx13_variables_go_in_and_come_back(threads: Threads) -> None:
     def append() -> None:
         variable.set(variable.get() + " function")
 
-    worker = await threads.acquire()
+    worker = await lent(threads)
     variable.set("task")
     await worker.run(append)
     assert variable.get() == "task function"
@@ -113,17 +120,17 @@ async def test_cx13_variables_come_back_from_a_function_that_fails(threads: Thre
         variable.set("set")
         raise ValueError
 
-    worker = await threads.acquire()
-    with pytest.raises(ValueError, match="^$"):
+    worker = await lent(threads)
+    with pytest.raises(ValueError, match=r"^$"):
         await worker.run(fail)
     assert variable.get() == "set"
     worker.release()
 
 
 async def test_thread_runs_no_event_loop_and_the_task_still_does(threads: Threads) -> None:
-    worker = await threads.acquire()
+    worker = await lent(threads)
     assert await worker.run(anyio.run, anyio.lowlevel.checkpoint) is None
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     worker.release()
 
 
@@ -142,10 +149,10 @@ def test_without_sniffio_there_is_nothing_to_note(monkeypatch: pytest.MonkeyPatc
 
 async def test_more_than_the_limit_wait(threads: Threads) -> None:
     log: list[str] = []
-    workers = [await threads.acquire(), await threads.acquire()]
+    workers = [await lent(threads), await lent(threads)]
 
     async def third() -> None:
-        workers.append(await threads.acquire())
+        workers.append(await lent(threads))
         log.append("third")
 
     async with anyio.create_task_group() as tasks:
@@ -159,12 +166,12 @@ async def test_more_than_the_limit_wait(threads: Threads) -> None:
 
 
 async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:
-    workers = [await threads.acquire(), await threads.acquire()]
+    workers = [await lent(threads), await lent(threads)]
     with anyio.move_on_after(0):
-        await threads.acquire()
+        await lent(threads)
     for worker in workers:
         worker.release()
-    for worker in [await threads.acquire(), await threads.acquire()]:
+    for worker in [await lent(threads), await lent(threads)]:
         worker.release()
 
 
@@ -178,15 +185,15 @@ async def test_place_is_given_back_when_no_thread_can_start(
         patch.setattr(threading.Thread, "start", refuse)
         for _ in range(3):
             with pytest.raises(RuntimeError, match="can't start"):
-                await threads.acquire()
-    (await threads.acquire()).release()
+                await lent(threads)
+    (await lent(threads)).release()
 
 
 def test_each_event_loop_has_its_own_limit() -> None:
     threads = Threads(1)
 
     async def use() -> int:
-        worker = await threads.acquire()
+        worker = await lent(threads)
         found = await ident(worker)
         worker.release()
         return found
@@ -206,7 +213,7 @@ async def test_cancellation_waits_for_the_function(threads: Threads) -> None:
         finish.wait(5)
         log.append("work")
 
-    worker = await threads.acquire()
+    worker = await lent(threads)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(worker.run, work)
         await anyio.to_thread.run_sync(started.wait)
@@ -220,7 +227,7 @@ async def test_cancellation_waits_for_the_function(threads: Threads) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_thread_abandoned_by_asyncios_own_cancel_is_not_given_to_others() -> None:
     """Joined while its function runs it would wait for the loop, and the loop for it."""
-    import asyncio  # noqa: PLC0415, TID251  # the one thing that passes a shielded scope
+    import asyncio  # noqa: TID251  # the one thing that passes a shielded scope
 
     threads, finish, started = Threads(1), threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -229,7 +236,7 @@ async def test_thread_abandoned_by_asyncios_own_cancel_is_not_given_to_others() 
         loop.call_soon_threadsafe(started.set)
         finish.wait(5)
 
-    worker = await threads.acquire()
+    worker = await lent(threads)
     task = loop.create_task(worker.run(work))
     await started.wait()
     task.cancel()
@@ -255,7 +262,7 @@ async def test_close_ends_idle_threads(threads: Threads) -> None:
 
 async def test_threads_work_again_after_close(threads: Threads) -> None:
     threads.close()
-    worker = await threads.acquire()
+    worker = await lent(threads)
     assert await worker.run(str, 1) == "1"
     worker.release()
 
@@ -269,38 +276,42 @@ async def test_idle_thread_retires(threads: Threads, monkeypatch: pytest.MonkeyP
     assert len(threads._idle) == 0
 
 
+class Impatient(queue.Queue[Any]):
+    """A queue that tells how often somebody has found it empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found_empty = threading.Semaphore(0)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        try:
+            return super().get(block, timeout)
+        except queue.Empty:
+            self.found_empty.release()
+            raise
+
+
 async def test_lent_thread_does_not_retire(
     threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty = threading.Event()
-
-    class Jobs(queue.Queue[Any]):
-        def get(self, block: bool = True, timeout: float | None = None) -> Any:
-            try:
-                return super().get(block, timeout)
-            except queue.Empty:
-                if asked.is_set():
-                    empty.set()
-                asked.set()
-                raise
-
-    asked = threading.Event()
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
-    monkeypatch.setattr(module.queue, "Queue", Jobs)
-    worker = await threads.acquire()
-    await anyio.to_thread.run_sync(empty.wait)
+    monkeypatch.setattr(queue, "Queue", Impatient)
+    worker = threads.worker()
+    jobs: Any = (await worker.start()).jobs
+    for _ in range(2):
+        await anyio.to_thread.run_sync(jobs.found_empty.acquire)
     assert await worker.run(str, "still here") == "still here"
     worker.release()
 
 
-async def test_retiring_and_acquiring_at_once_lose_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_retiring_and_starting_at_once_lose_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that retire at once, and hundreds of jobs that meet them in any state."""
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
     threads = Threads(4)
 
     async def use(number: int) -> None:
         for step in range(25):
-            worker = await threads.acquire()
+            worker = await lent(threads)
             assert await worker.run(divmod, number, 7) == divmod(number, 7), step
             worker.release()
 

@@ -38,7 +38,7 @@ class Member:
 
     Attributes:
         nick: Their name.
-        patience: The scope in which they are served; cancelled when they do not keep up.
+        patience: The scope in which they are served, cancelled when they do not keep up.
     """
 
     def __init__(self, nick: str) -> None:
@@ -47,13 +47,14 @@ class Member:
         self._waiting: deque[Event] = deque()
         self._told = anyio.Event()
 
-    def tell(self, event: Event) -> None:
-        """Queue an event, or lose patience when the queue is full."""
+    def tell(self, event: Event) -> bool:
+        """Queue an event; lose patience and return ``False`` when the queue is full."""
         if len(self._waiting) == BACKLOG:
             self.patience.cancel()
-        else:
-            self._waiting.append(event)
-            self._told.set()
+            return False
+        self._waiting.append(event)
+        self._told.set()
+        return True
 
     async def next_event(self) -> Event:
         """Return what they are to be sent next; waits only when there is nothing."""
@@ -86,7 +87,7 @@ class Room:
 
     @contextmanager
     def joined(self, nick: str) -> Iterator[Member]:
-        """Be in the room for the length of a ``with`` block.
+        """Be in the room for the length of a ``with`` block, or until patience with them ends.
 
         Raises:
             NickTakenError: Somebody else has the nick.
@@ -99,8 +100,8 @@ class Room:
         try:
             yield member
         finally:
-            del self._members[nick]
-            self._tell_all({"type": "left", "nick": nick, "members": self.nicks})
+            if self._members.get(nick) is member:
+                self._tell_all(self._leave(member))
 
     def say(self, nick: str, text: str) -> None:
         """Send a message to everyone in the room, the one who says it included."""
@@ -109,5 +110,13 @@ class Room:
         self._tell_all({"type": "message", "message": message})
 
     def _tell_all(self, event: Event) -> None:
-        for member in self._members.values():
-            member.tell(event)
+        events = deque([event])
+        while events:
+            event = events.popleft()
+            for member in list(self._members.values()):
+                if not member.tell(event):
+                    events.append(self._leave(member))
+
+    def _leave(self, member: Member) -> Event:
+        del self._members[member.nick]
+        return {"type": "left", "nick": member.nick, "members": self.nicks}

@@ -9,7 +9,7 @@ from typing import IO, Any, ClassVar, TypeVar, cast
 from erlen.blueprint import Blueprint
 from erlen.config import DEFAULTS, Config, ConfigAttribute, get_debug_flag
 from erlen.config import check as check_config
-from erlen.context import current
+from erlen.context import current, current_context
 from erlen.exceptions import SetupError
 from erlen.exchange.connection import Connection
 from erlen.exchange.request import Request
@@ -239,7 +239,7 @@ class Erlen(Registry):
         if view_func is not None and known not in (None, view_func):
             raise SetupError(
                 f"The endpoint {endpoint!r} of the rule {rule!r} ({site}) already has the view "
-                f"{known.__qualname__!r}. Give endpoint= to one of them."
+                f"{getattr(known, '__qualname__', known)!r}. Give endpoint= to one of them."
             )
         self.url_map.add(
             Rule(
@@ -333,8 +333,13 @@ class Erlen(Registry):
                 script_name=config["APPLICATION_ROOT"],
                 url_scheme=config["PREFERRED_URL_SCHEME"],
             )
+        server_name, subdomain = exchange.host or config["SERVER_NAME"] or "", None
+        if self.url_map.subdomain_matching and config["SERVER_NAME"]:
+            server_name = config["SERVER_NAME"]
+            subdomain = (self._plan or Plan(self)).admit(exchange.scope)[2]
         return self.url_map.bind(
-            exchange.host or config["SERVER_NAME"] or "",
+            server_name,
+            subdomain=subdomain,
             script_name=exchange.root_path,
             url_scheme=exchange.scheme,
             default_method=exchange.method,
@@ -349,16 +354,15 @@ class Erlen(Registry):
 
     def make_default_options_response(self) -> Response:
         """Answer an automatic OPTIONS: 204 with ``Allow``; override to answer otherwise."""
-        adapter = current().url_adapter
-        return self.response_class(
-            status=204, headers={"Allow": ", ".join(adapter.allowed_methods())}
-        )
+        plan = self._plan or Plan(self).compile()
+        allowed = plan.allowed_methods(current().scope)
+        return self.response_class(status=204, headers={"Allow": ", ".join(allowed)})
 
     def log_exception(self, error: BaseException) -> None:
         """Log an error that nothing handled, once, with its traceback; override to report it."""
-        context = current()
+        context = current_context.get(None)
         where = "outside an exchange"
-        if context.scope is not None:
+        if context is not None and context.scope is not None:
             exchange = context.exchange
             where = f"{printable(exchange.method)} {printable(exchange.path)}"
         self.logger.error("Exception on %s", where, exc_info=error)

@@ -71,6 +71,8 @@ class Blueprint(Registry):
         url_prefix: Put before its rules.
     """
 
+    is_blueprint = True
+
     def __init__(
         self,
         name: str,

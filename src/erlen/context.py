@@ -8,7 +8,7 @@ without an exchange: ``g`` and ``current_app`` for scripts, tests and background
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -19,6 +19,8 @@ from erlen.protocols import Application, Receive, Scope, Send
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.rule import Rule
 from erlen.threads import Worker
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: The context of the running exchange. Use :func:`current` to read it.
 current_context: ContextVar["Context"] = ContextVar("erlen.context")
@@ -176,7 +178,7 @@ class Context:
     async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
         """Call *function* in the exchange's one worker thread and return what it returns."""
         if self._worker is None:
-            self._worker = await self.line.threads.acquire()
+            self._worker = self.line.threads.worker()
         return await self._worker.run(function, *args)
 
     async def wait_disconnected(self) -> None:
@@ -227,7 +229,7 @@ def _kind() -> str | None:
     return context.scope["type"] if context is not None and context.scope is not None else None
 
 
-def after_this_request(function: Callable[..., Any]) -> Callable[..., Any]:
+def after_this_request(function: F) -> F:
     """Call *function* with the response of the running exchange; it returns the response.
 
     May be used as a decorator. It runs before the application's ``after_request`` functions; it may

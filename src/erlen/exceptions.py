@@ -21,14 +21,16 @@ class SetupError(ErlenError):
 
 
 class FrozenError(SetupError, RuntimeError):
-    """A declaration after the application began to serve."""
+    """A declaration after the application began to serve, or after its blueprint was registered."""
 
-    def __init__(self, call: str) -> None:
-        """*call* is the name of the declaring method, for example ``"route"``."""
+    def __init__(self, call: str, *, blueprint: bool = False) -> None:
+        """*call* is the name of the declaring method, ``"route"``; *blueprint*, whose it is."""
+        closed = "this blueprint was registered" if blueprint else "the application was frozen"
+        before = "registering it" if blueprint else "the first request"
         super().__init__(
-            f"'{call}' was called after the application was frozen, so it would have no effect. "
-            "Declare routes, hooks, handlers, blueprints and middleware before the first request, "
-            "for example in the module or factory that creates the application."
+            f"'{call}' was called after {closed}, so it would have no effect. "
+            f"Declare routes, hooks, handlers, blueprints and middleware before {before}, "
+            "for example in the module or factory that creates them."
         )
 
 

@@ -16,7 +16,7 @@ from erlen.exchange.websocket import WebSocket
 class Proxy:
     """Forward everything to what *find* returns at the moment of use.
 
-    PERF: an attribute costs 0.13 µs beyond the attribute itself; no descriptors, no copies.
+    PERF: an attribute costs 0.6 µs beyond the attribute itself (CPython 3.11); no copies.
     """
 
     __slots__ = ("_find", "_name")

@@ -104,12 +104,6 @@ class Threads:
         """Return a worker, which takes a thread when it is first used."""
         return Worker(self)
 
-    async def acquire(self) -> "Worker":
-        """Return a worker that has its thread, waiting while :attr:`size` are in use."""
-        worker = self.worker()
-        await worker.start()
-        return worker
-
     def close(self) -> None:
         """End the idle threads; one that is in use ends by itself after it was given back."""
         while self._idle:

@@ -453,7 +453,7 @@ def closing(response: Response, calls: list[str]) -> None:
     async def later() -> None:
         calls.append("later")
 
-    response.call_on_close(lambda: later())
+    response.call_on_close(lambda: [later()][0])
 
 
 @pytest.mark.parametrize("body", ["a", AsyncSource("a")], ids=["known", "streamed"])
@@ -480,7 +480,9 @@ async def test_a_response_that_is_given_up_is_closed_too() -> None:
 
 @pytest.mark.parametrize("error", [OSError, BrokenPipeError])
 @pytest.mark.parametrize("failing", [1, 2])
-@pytest.mark.parametrize("make", [lambda: "abc", lambda: AsyncSource("a")], ids=["known", "streamed"])
+@pytest.mark.parametrize(
+    "make", [lambda: "abc", lambda: AsyncSource("a")], ids=["known", "streamed"]
+)
 async def test_b327_a_send_that_finds_nobody_says_that_the_client_left(
     error: type[OSError], failing: int, make: Callable[[], Any]
 ) -> None:

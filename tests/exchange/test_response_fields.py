@@ -168,7 +168,11 @@ def test_on_the_class_a_field_is_itself() -> None:
 
 @pytest.mark.parametrize(
     ("mimetype", "content_type"),
-    [("text/css", "text/css; charset=utf-8"), ("image/png", "image/png"), ("text/a;b=c", "text/a;b=c")],
+    [
+        ("text/css", "text/css; charset=utf-8"),
+        ("image/png", "image/png"),
+        ("text/a;b=c", "text/a;b=c"),
+    ],
 )
 def test_rs2_text_has_a_charset(mimetype: str, content_type: str) -> None:
     assert with_charset(mimetype) == content_type

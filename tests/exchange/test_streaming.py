@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from erlen.exceptions import ClientDisconnected
 from erlen.exchange import streaming
@@ -24,7 +25,7 @@ async def numbers(log: Log, count: int = 3) -> AsyncIterator[str]:
             yield str(number)
     finally:
         log.append("closing")
-        await anyio.sleep(0)
+        await checkpoint()
         log.append("closed")
 
 
@@ -73,7 +74,7 @@ async def test_st4_a_synchronous_iterator_runs_in_a_thread() -> None:
 
 async def test_an_iterator_without_aclose_needs_no_closing() -> None:
     class Once:
-        chunks = ("a",)
+        chunks: tuple[str, ...] = ("a",)
 
         def __aiter__(self) -> "Once":
             return self
@@ -294,7 +295,7 @@ async def test_a_generator_may_keep_a_deadline_open_over_its_yields() -> None:
                 while True:
                     yield "a"
             finally:
-                await anyio.sleep(0)
+                await checkpoint()
                 log.append("closed")
 
     async def leave(wire: SendTo, message: Message) -> None:
@@ -335,7 +336,7 @@ async def test_the_memory_of_a_failure_ends_with_it() -> None:
     import gc
     import weakref
 
-    class Failure(Exception):  # noqa: N818
+    class Failure(Exception):
         pass
 
     async def failing() -> AsyncIterator[str]:

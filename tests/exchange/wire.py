@@ -93,7 +93,7 @@ class Wire:
         self.sent.append(message)
 
     async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
-        worker = await _THREADS.acquire()
+        worker = _THREADS.worker()
         try:
             return await worker.run(function, *args)
         finally:

@@ -66,7 +66,9 @@ KINDS = {
 @pytest.mark.parametrize(
     ("function", "expected"), [pytest.param(*row, id=f"SY-4-{name}") for name, row in KINDS.items()]
 )
-async def test_sy4_every_kind_of_callable_runs_where_it_should(function: Any, expected: str) -> None:
+async def test_sy4_every_kind_of_callable_runs_where_it_should(
+    function: Any, expected: str
+) -> None:
     async with Erlen("shop").app_context():
         assert await adapt(function)() == expected
         assert await adapt(function)("positional ") == f"positional {expected}"

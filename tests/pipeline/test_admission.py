@@ -263,7 +263,9 @@ def test_trust_and_subdomains_may_be_combined() -> None:
         pytest.param(handshake(b"https://trusted.com.evil"), False, id="b184-suffix"),
         pytest.param(handshake(b"https://trustedXcom"), False, id="b184-no-dot"),
         pytest.param(handshake(b"https://trusted.com:444"), False, id="b184-port"),
-        pytest.param(scope_of(headers=[(b"host", b"a"), (b"origin", b"http://b")]), True, id="http"),
+        pytest.param(
+            scope_of(headers=[(b"host", b"a"), (b"origin", b"http://b")]), True, id="http"
+        ),
     ],
 )
 @pytest.mark.parametrize("listed", ["https://Trusted.com", "https://trusted.com/"])

@@ -179,7 +179,9 @@ def test_an_unawaited_coroutine_is_named_and_closed(wrap: Any) -> None:
     coroutine = unawaited()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with pytest.raises(TypeError, match=r"un-awaited coroutine \(unawaited, .*test_coerce") as e:
+        with pytest.raises(
+            TypeError, match=r"un-awaited coroutine \(unawaited, .*test_coerce"
+        ) as e:
             coerce(wrap(coroutine), RULE)
         assert "admin.index" in str(e.value)
         del coroutine

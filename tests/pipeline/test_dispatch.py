@@ -22,6 +22,12 @@ from erlen.exceptions import (
 from erlen.testing import WebSocketRejected
 
 
+def noted(log: list[Any], entry: Any, value: Any) -> Any:
+    """Append *entry* to *log* and return *value*: what a lambda cannot say otherwise."""
+    log.append(entry)
+    return value
+
+
 @pytest.fixture
 def app() -> Erlen:
     return Erlen("shop")
@@ -65,7 +71,7 @@ def nested(app: Erlen) -> tuple[Erlen, list[str]]:
 
     @child.get("/view")
     async def view() -> str:
-        after_this_request(lambda response: log.append("after_this_request") or response)
+        after_this_request(lambda response: noted(log, "after_this_request", response))
         log.append("view")
         return "body"
 
@@ -159,12 +165,12 @@ async def test_automatic_options_runs_the_hooks_and_not_the_view(
         pytest.param({"path": "/", "headers": {"host": "a b"}}, id="bad-host"),
     ],
 )
-async def test_malformed_request_reaches_after_and_teardown_but_no_before_hook(
+async def test_malformed_request_reaches_after_and_teardown_hooks_only(
     nested: tuple[Erlen, list[str]], target: Any
 ) -> None:
     app, log = nested
     assert (await get(app, **target)).status_code == 400
-    assert [line for line in log if "before" in line] == []
+    assert [line for line in log if "before" in line or "preprocessor" in line] == []
     assert "after_request app1" in log
     assert log[-1] == "teardown_appcontext 1"
 
@@ -175,12 +181,12 @@ async def test_malformed_request_reaches_after_and_teardown_but_no_before_hook(
 @pytest.mark.parametrize("scope", ["app", "bp"])
 async def test_b313_what_a_before_hook_returns_is_the_response(app: Erlen, scope: str) -> None:
     bp = Blueprint("bp", __name__)
-    ran = []
-    bp.get("/")(lambda: ran.append("view") or "view")
+    ran: list[Any] = []
+    bp.get("/")(lambda: noted(ran, "view", "view"))
     target = app if scope == "app" else bp
     target.before_request(lambda: ({"login": "first"}, 401))
     target.before_request(lambda: ran.append("second hook"))
-    target.after_request(lambda response: ran.append("after") or response)
+    target.after_request(lambda response: noted(ran, "after", response))
     app.register_blueprint(bp)
     response = await get(app)
     assert (response.status_code, response.json()) == (401, {"login": "first"})
@@ -188,14 +194,14 @@ async def test_b313_what_a_before_hook_returns_is_the_response(app: Erlen, scope
 
 
 async def test_b313_error_of_a_before_hook_is_handled_and_skips_the_view(app: Erlen) -> None:
-    ran = []
+    ran: list[Any] = []
 
     @app.before_request
     async def refuse() -> None:
         raise Forbidden
 
     app.errorhandler(403)(lambda error: "sorry")
-    app.get("/")(lambda: ran.append("view") or "")
+    app.get("/")(lambda: noted(ran, "view", ""))
     app.teardown_request(ran.append)
     assert (await get(app)).text == "sorry"
     assert ran == [None]
@@ -282,9 +288,9 @@ async def test_b314_failing_after_hook_is_a_500_and_ends_the_hooks(
 ) -> None:
     calls: list[str] = []
     app.get("/")(lambda: "view")
-    app.after_request(lambda response: calls.append("outer") or response)
+    app.after_request(lambda response: noted(calls, "outer", response))
     app.after_request(failing_hook(calls))
-    app.after_request(lambda response: calls.append("inner") or response)
+    app.after_request(lambda response: noted(calls, "inner", response))
     app.teardown_request(lambda error: calls.append(repr(error)))
     app.errorhandler(500)(lambda error: f"handled {error.original_exception}")
     assert (await get(app)).text == "handled no"
@@ -387,7 +393,7 @@ async def test_pl5_teardown_runs_shielded_when_the_request_is_cancelled(app: Erl
 
     @app.teardown_request
     async def slow(error: BaseException | None) -> None:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         seen.append(type(error).__name__)
 
     @app.get("/")
@@ -399,6 +405,19 @@ async def test_pl5_teardown_runs_shielded_when_the_request_is_cancelled(app: Erl
     with anyio.CancelScope() as scope:
         await get(app)
     assert seen in (["CancelledError"], ["Cancelled"])
+
+
+async def test_pl5_thread_is_given_back_when_a_teardown_stops_everything(app: Erlen) -> None:
+    app.config["WORKER_THREADS"] = 1
+    app.get("/")(lambda: "")
+
+    @app.teardown_request
+    async def stop(error: BaseException | None) -> None:
+        raise SystemExit
+
+    for _ in range(2):
+        with pytest.raises(SystemExit), anyio.fail_after(1):
+            await get(app)
 
 
 async def test_pl5_base_exception_is_no_matter_of_handlers(app: Erlen) -> None:
@@ -490,51 +509,55 @@ async def _call_bare(app: Erlen) -> None:
 # --- def functions: SY-2, SY-4, CX-12, CX-13, pains 11 and 18 ---------------------------------------
 
 
-async def test_sy2_all_def_functions_of_an_exchange_share_one_thread(app: Erlen) -> None:
-    """SQLite's connections are bound to the thread that made them."""
+@pytest.fixture
+def in_threads(app: Erlen) -> list[int]:
+    """Declare ``def`` functions of every kind that share a connection; the list has their threads.
+
+    SQLite's connections are bound to the thread that made them.
+    """
     idents: list[int] = []
+
+    def database() -> sqlite3.Connection:
+        idents.append(threading.get_ident())
+        return g.setdefault("db", None) or sqlite3.connect(":memory:")
 
     @app.before_request
     def connect() -> None:
-        idents.append(threading.get_ident())
-        g.db = sqlite3.connect(":memory:")
+        g.db = database()
 
     @app.before_request
     async def between() -> None:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
     @app.get("/")
     def view() -> str:
-        idents.append(threading.get_ident())
-        after_this_request(also)
-        row = g.db.execute("select 'row'").fetchone()
-        raise LookupError(row[0])
+        raise LookupError(*database().execute("select 'row'").fetchone())
 
     @app.errorhandler(LookupError)
     def handler(error: LookupError) -> str:
-        idents.append(threading.get_ident())
-        return str(g.db.execute("select ?", error.args).fetchone()[0])
+        return str(database().execute("select ?", error.args).fetchone()[0])
 
-    def also(response: Response) -> Response:
-        idents.append(threading.get_ident())
-        return response
+    app.after_request(lambda response: noted([], database(), response))
+    app.teardown_request(lambda error: database().close())
+    return idents
 
-    @app.teardown_request
-    def close(error: BaseException | None) -> None:
-        idents.append(threading.get_ident())
-        g.db.close()
 
+async def test_sy2_all_def_functions_of_an_exchange_share_one_thread(
+    app: Erlen, in_threads: list[int]
+) -> None:
     assert (await get(app)).text == "row"
-    assert len(idents) == 5
-    assert len(set(idents)) == 1
-    assert idents[0] != threading.get_ident()
+    assert len(in_threads) == 5
+    assert len(set(in_threads)) == 1
+    assert in_threads[0] != threading.get_ident()
 
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
 
 async def test_cx13_variable_set_in_a_def_hook_is_seen_in_an_async_view(app: Erlen) -> None:
-    app.before_request(lambda: variable.set("hook") and None)
+    @app.before_request
+    def hook() -> None:
+        variable.set("hook")
 
     @app.get("/")
     async def view() -> str:
@@ -583,7 +606,7 @@ async def test_cx12_concurrent_requests_see_their_own_context(app: Erlen) -> Non
     @app.get("/<int:number>/async")
     async def coroutine(number: int) -> str:
         g.number = number
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return f"{request.path} {g.number}"
 
     @app.get("/<int:number>/def")
@@ -603,7 +626,7 @@ async def test_cx12_concurrent_requests_see_their_own_context(app: Erlen) -> Non
 
 async def test_sy_def_view_may_run_an_event_loop_of_its_own(app: Erlen) -> None:
     async def work() -> str:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return "done"
 
     app.get("/")(lambda: anyio.run(work))
@@ -682,7 +705,7 @@ async def test_pl6_ws8_hooks_of_a_websocket_run_in_order(app: Erlen) -> None:
 
 
 async def test_ws8_before_hook_refuses_the_handshake(app: Erlen) -> None:
-    ran = []
+    ran: list[Any] = []
     app.before_websocket(lambda: ("no entry", 401))
     app.websocket("/")(lambda: ran.append("view"))
     with pytest.raises(WebSocketRejected) as caught:

@@ -153,8 +153,7 @@ async def test_pain25_a_loop_ends_normally_and_the_code_is_there() -> None:
     seen: list[Any] = []
 
     async def view() -> None:
-        async for message in websocket:
-            seen.append(message)
+        seen.extend([message async for message in websocket])
         seen.append(websocket.close_code)
 
     messages: list[Message] = [

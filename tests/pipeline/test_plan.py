@@ -32,14 +32,6 @@ def test_endpoints_of_a_scope_share_everything_but_the_view(app: Erlen) -> None:
     assert a.view is not b.view
 
 
-def test_function_that_is_declared_twice_is_adapted_once(app: Erlen) -> None:
-    app.before_request(view)
-    app.before_request(view)
-    app.add_url_rule("/a", "a", view)
-    line = line_of(app, "a")
-    assert line.before == (line.view, line.view)
-
-
 def test_callable_that_cannot_be_hashed_may_be_declared(app: Erlen) -> None:
     class Hook:
         __hash__ = None  # type: ignore[assignment]
@@ -70,7 +62,9 @@ def line_of_default(app: Erlen) -> Any:
     return Plan(app).unmatched["http"]
 
 
-async def test_configuration_after_the_freeze_of_what_a_plan_reads_has_no_effect(app: Erlen) -> None:
+async def test_configuration_after_the_freeze_of_what_a_plan_reads_has_no_effect(
+    app: Erlen,
+) -> None:
     @app.post("/")
     async def read() -> str:
         return str(request.max_content_length)
@@ -80,3 +74,21 @@ async def test_configuration_after_the_freeze_of_what_a_plan_reads_has_no_effect
     await client.post("/")
     app.config["MAX_CONTENT_LENGTH"] = 8
     assert (await client.post("/")).text == "7"
+
+
+async def test_mt11_a_redirect_keeps_the_root_path_and_the_query(app: Erlen) -> None:
+    app.add_url_rule("/tree/", "tree", view)
+    response = await app.test_client(root_path="/app").get("/tree?a=1&b=%20x")
+    assert (response.status_code, response.location) == (308, "/app/tree/?a=1&b=%20x")
+
+
+async def test_mt14_a_redirect_function_is_called_once(app: Erlen) -> None:
+    calls: list[object] = []
+
+    def target(adapter: object) -> str:
+        calls.append(adapter)
+        return "new"
+
+    app.add_url_rule("/old", "old", redirect_to=target)
+    assert (await app.test_client().get("/old")).location == "/new"
+    assert len(calls) == 1

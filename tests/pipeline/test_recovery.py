@@ -21,6 +21,12 @@ from erlen.pipeline.recovery import find_handler
 from erlen.testing import WebSocketRejected
 
 
+def noted(log: list[Any], entry: Any, value: Any) -> Any:
+    """Append *entry* to *log* and return *value*: what a lambda cannot say otherwise."""
+    log.append(entry)
+    return value
+
+
 @pytest.fixture
 def app() -> Erlen:
     return Erlen("shop")
@@ -81,7 +87,7 @@ LOOKUPS = {
     [pytest.param(*row, id=f"ER-2-{name}") for name, row in LOOKUPS.items()],
 )
 def test_er2_handler_is_found_by_the_table(error: Exception, keys: Any, expected: Any) -> None:
-    scopes = tuple(
+    scopes: Any = tuple(
         {
             code: {cls: (number, *key) for cls, key in by_class.items()}
             for code, by_class in scope_of(*scope).items()
@@ -135,7 +141,7 @@ async def test_er5_er6_500_handler_gets_the_original_exception(app: Erlen, key: 
     error = ValueError("original")
     seen: list[Any] = []
     app.get("/")(raising(error))
-    app.register_error_handler(key, lambda wrapped: seen.append(wrapped) or ("sorry", 500))
+    app.register_error_handler(key, lambda wrapped: noted(seen, wrapped, ("sorry", 500)))
     response = await get(app)
     assert (response.status_code, response.text) == (500, "sorry")
     assert seen[0].original_exception is error
@@ -213,8 +219,8 @@ async def test_http_exception_with_neither_code_nor_response_is_a_failure(app: E
 
 async def test_bad_bytes_of_the_peer_are_a_4xx_with_their_reason_as_cause(app: Erlen) -> None:
     app.get("/")(raising(WireError("too much", 413)))
-    causes = []
-    app.errorhandler(413)(lambda error: causes.append(error.__cause__) or ("big", 413))
+    causes: list[Any] = []
+    app.errorhandler(413)(lambda error: noted(causes, error.__cause__, ("big", 413)))
     app.errorhandler(ValueError)(lambda error: "never")
     assert (await get(app)).status_code == 413
     assert isinstance(causes[0], WireError)
@@ -334,7 +340,7 @@ async def test_er7_error_of_a_handler_reaches_the_teardown_and_the_tests(app: Er
     seen: list[Any] = []
     app.teardown_request(seen.append)
     app.errorhandler(404)(raising(error))
-    with pytest.raises(ValueError, match="^handler$"):
+    with pytest.raises(ValueError, match=r"^handler$"):
         await get(app)
     assert seen == [error]
 
@@ -370,7 +376,7 @@ async def test_er10_group_of_one_kind_is_handled_by_the_handler_of_its_leaf(app:
     first = LookupError("first")
     seen: list[Any] = []
     app.get("/")(raising(group(first, group(LookupError("second")))))
-    app.errorhandler(LookupError)(lambda error: seen.append(error) or "handled")
+    app.errorhandler(LookupError)(lambda error: noted(seen, error, "handled"))
     assert (await get(app)).text == "handled"
     assert seen[0] is first
 

@@ -67,7 +67,7 @@ def test_rt3_endpoint_is_the_views_name(registry: Any) -> None:
 
 
 def test_rt3_rule_with_neither_endpoint_nor_view_is_refused(registry: Any) -> None:
-    with pytest.raises(TypeError, match="has no endpoint and None has no name.*Give endpoint="):
+    with pytest.raises(TypeError, match=r"has no endpoint and None has no name.*Give endpoint="):
         registry.add_url_rule("/")
 
 
@@ -89,7 +89,7 @@ def test_a_decorator_may_be_kept_and_used_twice() -> None:
     app = Erlen("shop")
     decorate = app.route("/", endpoint="home")
     decorate(view)
-    with pytest.raises(SetupError, match="endpoint 'home'.*already has the view 'view'"):
+    with pytest.raises(SetupError, match=r"endpoint 'home'.*already has the view 'view'"):
         decorate(lambda: "")
 
 
@@ -104,7 +104,9 @@ def test_a_decorator_may_be_kept_and_used_twice() -> None:
         pytest.param(["GET"], False, True, ({"GET"}, False), id="RT-6-not-wanted"),
     ],
 )
-def test_rt5_rt6_methods_of_a_rule(methods: Any, automatic: Any, default: bool, expected: Any) -> None:
+def test_rt5_rt6_methods_of_a_rule(
+    methods: Any, automatic: Any, default: bool, expected: Any
+) -> None:
     assert rule_methods(view, methods, automatic, default_automatic=default) == expected
 
 
@@ -120,7 +122,7 @@ def test_rt5_rt6_a_view_says_its_methods_itself() -> None:
 
 
 def test_rt5_methods_must_not_be_one_text() -> None:
-    with pytest.raises(TypeError, match="is one text. Give a list"):
+    with pytest.raises(TypeError, match=r"is one text. Give a list"):
         rule_methods(view, "POST", None, default_automatic=True)
 
 
@@ -211,58 +213,59 @@ def test_er1_handler_is_stored_under_code_and_class(registry: Any, key: Any, sto
         ("404", ValueError, "'404' is not an exception class"),
     ],
 )
-def test_er1_key_that_is_none_is_refused(registry: Any, key: Any, error: Any, sentence: str) -> None:
+def test_er1_key_that_is_none_is_refused(
+    registry: Any, key: Any, error: Any, sentence: str
+) -> None:
     with pytest.raises(error, match=sentence):
         registry.errorhandler(key)(view)
 
 
 # --- closed: APP-10, BP-7, B-312 --------------------------------------------------------------------
 
-CALLS: dict[str, Callable[[Any], object]] = {
-    **{name: lambda r, name=name: getattr(r, name)("/") for name in (
-        "route", "get", "post", "put", "patch", "delete", "websocket", "add_url_rule", "add_websocket",
-    )},
-    **{name: lambda r, name=name: getattr(r, name)(view) for name in (
-        "before_request", "after_request", "teardown_request", "before_websocket", "after_websocket",
-        "teardown_websocket", "url_value_preprocessor", "url_defaults", "context_processor",
-    )},
-    "errorhandler": lambda r: r.errorhandler(404),
-    "register_error_handler": lambda r: r.register_error_handler(404, view),
-    "endpoint": lambda r: r.endpoint("x"),
-    "register_blueprint": lambda r: r.register_blueprint(Blueprint("x", "shop")),
+CALLS = {
+    "route": "/", "get": "/", "post": "/", "put": "/", "patch": "/", "delete": "/", "websocket": "/",
+    "add_url_rule": "/", "add_websocket": "/", "endpoint": "x", "errorhandler": 404,
+    "before_request": view, "after_request": view, "teardown_request": view,
+    "before_websocket": view, "after_websocket": view, "teardown_websocket": view,
+    "url_value_preprocessor": view, "url_defaults": view, "context_processor": view,
+    "register_blueprint": Blueprint("nested", "shop"),
 }  # fmt: skip
-APP_CALLS: dict[str, Callable[[Any], object]] = {
-    **CALLS,
-    **{name: lambda r, name=name: getattr(r, name)(view) for name in (
-        "add_middleware", "teardown_appcontext", "lifespan", "before_serving", "while_serving", "after_serving",
-    )},
+APP_CALLS = CALLS | {
+    "add_middleware": view, "teardown_appcontext": view, "lifespan": view, "before_serving": view,
+    "while_serving": view, "after_serving": view,
 }  # fmt: skip
-BLUEPRINT_CALLS: dict[str, Callable[[Any], object]] = {
-    **CALLS,
-    **{name: lambda r, name=name: getattr(r, name)(view) for name in (
-        "record", "record_once", "before_app_request", "after_app_request", "teardown_app_request",
-        "before_app_websocket", "after_app_websocket", "teardown_app_websocket", "before_app_serving",
-        "while_app_serving", "after_app_serving", "app_context_processor", "app_url_value_preprocessor",
-        "app_url_defaults",
-    )},
-    "app_errorhandler": lambda r: r.app_errorhandler(404),
+BLUEPRINT_CALLS = CALLS | {
+    "record": view, "record_once": view, "app_errorhandler": 404,
+    "before_app_request": view, "after_app_request": view, "teardown_app_request": view,
+    "before_app_websocket": view, "after_app_websocket": view, "teardown_app_websocket": view,
+    "before_app_serving": view, "while_app_serving": view, "after_app_serving": view,
+    "app_context_processor": view, "app_url_value_preprocessor": view, "app_url_defaults": view,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("call", APP_CALLS)
-async def test_app10_b312_declaring_after_the_first_request_names_the_call(call: str) -> None:
+@pytest.mark.parametrize(("call", "argument"), APP_CALLS.items(), ids=APP_CALLS)
+async def test_app10_b312_declaring_after_the_first_request_names_the_call(
+    call: str, argument: Any
+) -> None:
     app = Erlen("shop")
     await app.test_client().get("/")
     with pytest.raises(FrozenError, match=rf"'{call}' was called after"):
-        APP_CALLS[call](app)
+        getattr(app, call)(argument)
 
 
-@pytest.mark.parametrize("call", BLUEPRINT_CALLS)
-def test_bp7_declaring_after_the_registration_names_the_call(call: str) -> None:
+@pytest.mark.parametrize(("call", "argument"), BLUEPRINT_CALLS.items(), ids=BLUEPRINT_CALLS)
+def test_bp7_declaring_after_the_registration_names_the_call(call: str, argument: Any) -> None:
     blueprint = Blueprint("bp", "shop")
     Erlen("shop").register_blueprint(blueprint)
     with pytest.raises(FrozenError, match=rf"'{call}' was called after"):
-        BLUEPRINT_CALLS[call](blueprint)
+        getattr(blueprint, call)(argument)
+
+
+def test_app10_b312_error_handler_after_the_freeze_names_the_call() -> None:
+    app = Erlen("shop")
+    app.freeze()
+    with pytest.raises(FrozenError, match="'register_error_handler' was called after"):
+        app.register_error_handler(404, view)
 
 
 async def test_app10_contexts_for_tests_and_scripts_do_not_close(registry: Any) -> None:

@@ -142,18 +142,18 @@ def test_b042_a_hundred_thousand_headers_take_linear_time() -> None:
 
 
 def test_long_fields_are_admitted_but_not_remembered() -> None:
-    pair = (b"x-" + b"a" * 300, b"1")
+    pair = (b"accept", b"a" * 300)
     assert check_block([pair]) == dict([pair])
     assert pair not in section._SOUND
 
 
 def test_a_field_that_was_sound_is_admitted_again() -> None:
-    raw = [(b"x-again", b"1"), (b"host", b"h")]
+    raw = [(b"accept", b"again"), (b"host", b"h")]
     assert check_block(raw) == check_block(raw) == dict(raw)
     assert set(raw) <= section._SOUND
 
 
-@pytest.mark.parametrize("name", [b"cookie", b"authorization", b"proxy-authorization"])
+@pytest.mark.parametrize("name", [b"cookie", b"authorization", b"x-api-key", b"x-anything"])
 def test_secrets_are_not_remembered(name: bytes) -> None:
     assert check_block([(name, b"secret")]) == {name: b"secret"}
     assert (name, b"secret") not in section._SOUND
@@ -161,7 +161,7 @@ def test_secrets_are_not_remembered(name: bytes) -> None:
 
 def test_invented_fields_do_not_grow_the_memory() -> None:
     for number in range(3000):
-        check_block([(b"x-invented-%d" % number, b"1")])
+        check_block([(b"user-agent", b"invented %d" % number)])
     assert len(section._SOUND) <= section._SOUND_KEPT
 
 

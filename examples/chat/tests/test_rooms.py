@@ -1,5 +1,6 @@
 """Rooms by themselves."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import anyio
@@ -64,14 +65,28 @@ async def test_nick_is_free_again_after_leaving() -> None:
         assert room.nicks == ["ada"]
 
 
-async def test_patience_ends_when_the_queue_is_full() -> None:
+async def test_member_who_does_not_keep_up_is_out_at_once() -> None:
     room = Room("lobby")
-    with room.joined("slow") as slow:
+    with room.joined("ada") as ada, room.joined("slow") as slow:
         for _ in range(BACKLOG - 2):  # history and joined wait already
             room.say("ada", "Hurry")
+            await told(ada)
         assert not slow.patience.cancel_called
         room.say("ada", "Hurry")
         assert slow.patience.cancel_called
+        assert [event["type"] for event in await told(ada)] == ["message", "left"]
+        assert room.nicks == ["ada"]
+
+
+async def test_late_end_of_one_leaves_the_next_with_the_nick() -> None:
+    room = Room("lobby")
+    with ExitStack() as connection:
+        connection.enter_context(room.joined("ada"))
+        for _ in range(BACKLOG):
+            room.say("bob", "Hurry")
+        with room.joined("ada"):
+            connection.close()
+            assert room.nicks == ["ada"]
 
 
 async def test_next_event_waits_until_there_is_one() -> None:

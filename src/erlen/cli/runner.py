@@ -43,7 +43,8 @@ class CLIRunner(CliRunner):
                 ``obj`` to replace the :class:`ScriptInfo` of the application.
         """
         options.setdefault("obj", ScriptInfo(self.app))
-        call = functools.partial(super().invoke, cli or self.app.cli, args, **options)
+        command: Any = cli or self.app.cli
+        call = functools.partial(super().invoke, command, args, **options)
         if not in_event_loop():
             return call()
         with ThreadPoolExecutor(max_workers=1) as thread:

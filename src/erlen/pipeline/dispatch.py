@@ -14,7 +14,7 @@ from erlen.pipeline.adapt import adapt
 from erlen.pipeline.endings import end_websocket
 from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
-from erlen.pipeline.recovery import recover, recover_from_after
+from erlen.pipeline.recovery import recover
 from erlen.pipeline.teardown import tear_down
 from erlen.protocols import Receive, Scope, Send
 
@@ -35,7 +35,8 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         outcome = await run(line, context)
         if line.is_websocket:
             await end_websocket(context, outcome)
-        elif outcome is not None:
+        else:
+            assert outcome is not None
             await outcome.send(context)
     except (ClientDisconnected, WebSocketDisconnect) as left:
         context.error = left
@@ -70,7 +71,7 @@ async def run(line: Pipeline, context: Context) -> Response | None:
         try:
             outcome = await call_after(line, context, outcome)
         except Exception as error:  # noqa: BLE001  # a failing hook is answered, not called again
-            outcome = await recover_from_after(line, context, error)
+            outcome = await recover(line, context, error)
     return outcome
 
 

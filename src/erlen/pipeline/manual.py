@@ -97,12 +97,14 @@ class ManualContext:
         return [plain for _, plain in hooks if plain is not None]
 
     def _tear_down(self, error: BaseException | None) -> None:
-        for hook in self._plain_hooks():
-            try:
-                _refuse_coroutine(hook, hook(error))
-            except Exception as failure:  # noqa: BLE001  # the next ones must run too
-                self.context.app.log_exception(failure)
-        self.context.release()
+        try:
+            for hook in self._plain_hooks():
+                try:
+                    _refuse_coroutine(hook, hook(error))
+                except Exception as failure:  # noqa: BLE001  # the next ones must run too
+                    self.context.app.log_exception(failure)
+        finally:
+            self.context.release()
 
     # --- async with -------------------------------------------------------------------------------
 

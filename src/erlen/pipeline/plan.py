@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from erlen.context import Context, current
-from erlen.exceptions import HTTPException, RequestRedirect, SetupError
+from erlen.exceptions import HTTPException, SetupError
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.settings import Settings
@@ -96,12 +96,13 @@ class Plan:
         self._match = app.url_map.match
         self._settings = Settings.from_config(app.config, app.json)
         self._coerce = Coercion(_sized(app.response_class, self._settings), app.json)
-        self._adapted: dict[Callable[..., Any], Async] = {}
         self._scopes: dict[tuple[str, bool], Pipeline] = {}
         self.unmatched = {"http": self._scope("", False), "websocket": self._scope("", True)}
-        self.refused = {kind: replace(line, before=()) for kind, line in self.unmatched.items()}
+        self.refused = {
+            kind: replace(line, prepare=(), before=()) for kind, line in self.unmatched.items()
+        }
         self.outside = replace(
-            self.unmatched["http"], teardown=self._adapt(app.teardown_appcontext_functions[::-1])
+            self.unmatched["http"], teardown=_adapt(app.teardown_appcontext_functions[::-1])
         )
 
     def compile(self) -> "Plan":
@@ -124,34 +125,33 @@ class Plan:
             path, segments, domain = self.admit(scope)
             lines = self.unmatched
             method = scope.get("method", "GET")
-            wanted = (segments or path, method, kind == "websocket", domain)
-            rule, view_args = self._match(*wanted)
+            rule, view_args = self._match(
+                segments or path,
+                method,
+                kind == "websocket",
+                domain,
+                script_name=scope.get("root_path", ""),
+                query_string=scope.get("query_string", b"").decode("latin-1"),
+            )
         except HTTPException as error:
-            if isinstance(error, RequestRedirect):
-                error = self._redirect(wanted, scope)
             return Context(self.app, lines[kind], scope, receive, send, path, None, None, error)
         line = rule.target
         if method == "OPTIONS" and rule.provide_automatic_options:
             line = line.options
         return Context(self.app, line, scope, receive, send, path, rule, view_args)
 
-    def _redirect(self, wanted: tuple[Any, ...], scope: Scope) -> HTTPException:
-        """Match again for the redirect's whole target: below the root path, with the query."""
-        try:
-            self._match(
-                *wanted,
-                script_name=scope.get("root_path", "").rstrip("/"),
-                query_string=scope.get("query_string", b"").decode("latin-1"),
-            )
-        except RequestRedirect as error:
-            return error
-        raise AssertionError("A rule that redirected does so again.")
+    def allowed_methods(self, scope: Scope) -> list[str]:
+        """Return the methods that the path of an admitted scope accepts, sorted."""
+        path, segments, domain = self.admit(scope)
+        return self.app.url_map.allowed_methods(
+            segments or path, domain, scope["type"] == "websocket"
+        )
 
     def _line_of(self, rule: Rule) -> Pipeline | None:
         view = self.app.view_functions.get(rule.endpoint)
         if view is not None:
             scope = self._scope(rule.endpoint.rpartition(".")[0], rule.websocket)
-            return replace(scope, view=self._adapt([view])[0])
+            return replace(scope, view=adapt(view))
         if rule.build_only or rule.redirect_to is not None:
             return None
         raise SetupError(
@@ -175,15 +175,13 @@ class Plan:
         teardown = [hook for scope in inner for hook in getattr(scope, f"teardown_{kind}")[::-1]]
         line = Pipeline(
             prepare=tuple(hook for scope in outer for hook in scope.url_value_preprocessors),
-            before=self._adapt(
-                hook for scope in outer for hook in getattr(scope, f"before_{kind}")
-            ),
+            before=_adapt(hook for scope in outer for hook in getattr(scope, f"before_{kind}")),
             view=_raise_routing_exception,
             coerce=self._coerce,
-            handlers=tuple(self._adapt_handlers(scope.error_handlers) for scope in inner),
-            after=self._adapt(after),
+            handlers=tuple(_adapt_handlers(scope.error_handlers) for scope in inner),
+            after=_adapt(after),
             is_websocket=websocket,
-            teardown=self._adapt([*teardown, *self.app.teardown_appcontext_functions[::-1]]),
+            teardown=_adapt([*teardown, *self.app.teardown_appcontext_functions[::-1]]),
             context_processors=tuple(hook for scope in outer for hook in scope.context_processors),
             settings=self._settings,
             request_class=self.app.request_class,
@@ -194,22 +192,16 @@ class Plan:
     async def _answer_options(self, **_view_args: Any) -> Any:
         return self.app.make_default_options_response()
 
-    def _adapt(self, functions: Iterable[Callable[..., Any]]) -> tuple[Async, ...]:
-        return tuple(map(self._adapt_one, functions))
 
-    def _adapt_one(self, function: Callable[..., Any]) -> Async:
-        # One wrapper for a function that is declared twice, and one look at it.
-        try:
-            return self._adapted[function]
-        except KeyError:
-            adapted = self._adapted[function] = adapt(function)
-            return adapted
+def _adapt(functions: Iterable[Callable[..., Any]]) -> tuple[Async, ...]:
+    return tuple(map(adapt, functions))
 
-    def _adapt_handlers(self, handlers: Handlers) -> Handlers:
-        return {
-            code: {cls: self._adapt_one(function) for cls, function in by_class.items()}
-            for code, by_class in handlers.items()
-        }
+
+def _adapt_handlers(handlers: Handlers) -> Handlers:
+    return {
+        code: {cls: adapt(function) for cls, function in by_class.items()}
+        for code, by_class in handlers.items()
+    }
 
 
 async def _raise_routing_exception(**_view_args: Any) -> Any:

@@ -47,10 +47,6 @@ async def recover(line: Pipeline, context: Context, raised: Exception) -> Respon
         await close_for(context, error)
 
 
-#: What an after hook raised is answered in the same way; no after hook runs again.
-recover_from_after = recover
-
-
 def find_handler(scopes: tuple[Handlers, ...], error: Exception) -> Async | None:
     """Return the handler of an error: by code, then by class; inner scope, then nearer class.
 

@@ -7,7 +7,7 @@ would have no effect and raises.
 import abc
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from erlen.exceptions import FrozenError, HTTPException, default_exceptions
 
@@ -73,6 +73,9 @@ def declaration_site() -> Site:
 class Registry(abc.ABC):
     """The decorators that an application and a blueprint share."""
 
+    #: Whether it is a blueprint: for the sentence of ``FrozenError``.
+    is_blueprint: ClassVar[bool] = False
+
     def __init__(self) -> None:
         """Nothing is declared, everything may be."""
         self.declared = Declarations()
@@ -81,7 +84,7 @@ class Registry(abc.ABC):
     def check_open(self, call: str) -> None:
         """Raise ``FrozenError`` naming *call* when declarations are closed."""
         if self.frozen:
-            raise FrozenError(call)
+            raise FrozenError(call, blueprint=self.is_blueprint)
 
     # --- routes -----------------------------------------------------------------------------------
 

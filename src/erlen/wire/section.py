@@ -11,12 +11,19 @@ _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != 9)
 _UNREPEATABLE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding"})
 
+#: SAFETY: a field that may prove who somebody is must not be kept beyond its request, so only
+#: fields of these names are.
+_KEPT = frozenset(
+    b"accept accept-charset accept-encoding accept-language cache-control connection "
+    b"content-length content-type dnt expect host if-modified-since if-none-match keep-alive "
+    b"origin pragma priority range sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest "
+    b"sec-fetch-mode sec-fetch-site sec-fetch-user te upgrade upgrade-insecure-requests "
+    b"user-agent x-requested-with".split()
+)
 #: Fields that were found sound, for the next request that brings them.
 _SOUND: set[tuple[bytes, bytes]] = set()
 _SOUND_KEPT = 1024
 _SOUND_BYTES = 256
-#: SAFETY: what proves who somebody is, is not kept beyond its request.
-_SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
 
 
 def check_block(
@@ -58,7 +65,7 @@ def check_block(
 
 
 def _are_sound(pairs: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether short fields are sound beyond doubt; those that are no secret are remembered."""
+    """Whether short fields are sound beyond doubt; those that prove nothing are remembered."""
     for pair in pairs:
         name, value = pair
         if (
@@ -71,7 +78,7 @@ def _are_sound(pairs: Iterable[tuple[bytes, bytes]]) -> bool:
             or (name == b"content-length" and not _is_length(value))
         ):
             return False
-        if name not in _SECRET:
+        if name in _KEPT:
             if len(_SOUND) >= _SOUND_KEPT:
                 # SAFETY: a client that invents fields must not grow the memory of the process.
                 _SOUND.clear()
