@@ -7,8 +7,16 @@ from typing import Any
 import anyio
 from rooms import Member, NickTakenError, Room
 
-from erlen import Erlen, WebSocketDisconnect, abort, render_template, request, url_for, websocket
-from erlen.exceptions import WebSocketMessageError
+from erlen import (
+    Erlen,
+    WebSocketDisconnect,
+    WebSocketMessageError,
+    abort,
+    render_template,
+    request,
+    url_for,
+    websocket,
+)
 
 app = Erlen(__name__)
 

@@ -12,7 +12,7 @@ from erlen.context import (
     has_request_context,
     has_websocket_context,
 )
-from erlen.exceptions import WebSocketDisconnect, abort
+from erlen.exceptions import WebSocketDisconnect, WebSocketMessageError, abort
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import WebSocket
@@ -30,6 +30,7 @@ __all__ = [
     "Response",
     "WebSocket",
     "WebSocketDisconnect",
+    "WebSocketMessageError",
     "abort",
     "after_this_request",
     "after_this_websocket",
