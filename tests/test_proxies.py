@@ -5,12 +5,13 @@ import doctest
 import inspect
 import types
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from erlen import Erlen, Request, WebSocket, current_app, g, request, websocket
-from erlen.context import Globals
+from erlen.context import Globals, current_context
 from erlen.exceptions import OutsideContextError
 from erlen.proxies import Proxy
 
@@ -67,8 +68,11 @@ def box() -> Box:
 
 
 @pytest.fixture
-def proxy(box: Box) -> Any:
-    return Proxy(lambda: box, "box")
+def proxy(box: Box) -> Iterator[Any]:
+    """A proxy for the attribute ``box`` of the current context."""
+    token = current_context.set(SimpleNamespace(box=box))  # type: ignore[arg-type]  # has a box
+    yield Proxy("box")
+    current_context.reset(token)
 
 
 # --- bound ------------------------------------------------------------------------------------------

@@ -492,4 +492,4 @@ class Erlen(Registry):
         return f"<{type(self).__name__} {self.name!r}>"
 
 
-current_app = cast(Erlen, Proxy(lambda: current().app, "current_app"))
+current_app = cast(Erlen, Proxy("app", "current_app"))
