@@ -7,6 +7,7 @@ out, and so is what a request needs only once, at the freeze: every count is of 
 """
 
 import asyncio  # noqa: TID251  # the loop's own doors are counted
+import gc
 import sys
 import threading
 from collections import Counter
@@ -84,11 +85,13 @@ def frames_of(app: Erlen, path: str) -> list[FrameType]:
         if event == "call" and frame.f_code not in own:
             frames.setdefault(id(frame), frame)
 
+    gc.disable()  # a collection in between would call the hooks of whoever watches it
     sys.setprofile(note)
     try:
         finish(server.open(app, path))
     finally:
         sys.setprofile(None)
+        gc.enable()
     assert [message["type"] for message in server.sent] == [
         "http.response.start",
         "http.response.body",

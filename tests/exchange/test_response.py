@@ -206,14 +206,6 @@ def test_b147_a_content_type_that_cannot_be_sent_is_refused(kind: str) -> None:
         Response("a", content_type=kind)
 
 
-def test_content_types_made_of_input_do_not_fill_the_memory() -> None:
-    from erlen.exchange import response
-
-    for number in range(600):
-        Response(mimetype=f"x/{number}")
-    assert max(len(response._TYPE_PAIRS), len(response._CONTENT_TYPES)) <= 256
-
-
 # --- RS-3: status ---------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from erlen.exchange.response import Response
-from erlen.exchange.response_fields import ResponseFields, header_field, with_charset
+from erlen.exchange.response_fields import ResponseFields, header_field
 from erlen.wire.credentials import WWWAuthenticate
 from erlen.wire.params import HeaderSet
 from erlen.wire.ranges import ContentRange
@@ -164,15 +164,3 @@ def test_ds6_challenges_are_one_a_list_or_none() -> None:
 
 def test_on_the_class_a_field_is_itself() -> None:
     assert isinstance(ResponseFields.age, header_field)
-
-
-@pytest.mark.parametrize(
-    ("mimetype", "content_type"),
-    [
-        ("text/css", "text/css; charset=utf-8"),
-        ("image/png", "image/png"),
-        ("text/a;b=c", "text/a;b=c"),
-    ],
-)
-def test_rs2_text_has_a_charset(mimetype: str, content_type: str) -> None:
-    assert with_charset(mimetype) == content_type

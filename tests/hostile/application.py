@@ -8,7 +8,6 @@ from anyio.lowlevel import checkpoint
 
 from erlen import Erlen, abort, request, websocket
 from erlen.exceptions import WebSocketMessageError
-from erlen.protocols import Message
 
 
 class Hostile(Erlen):
@@ -272,7 +271,7 @@ def request_reason(code: int) -> str:
     return "x" * 124 if code == 4124 else "bye"
 
 
-def before(app: Hostile, answer: Message | None = None) -> None:
+def before(app: Hostile) -> None:
     """Let before hooks note that they ran."""
 
     @app.before_request

@@ -6,7 +6,6 @@ nothing of the request raw in a log; no task and no context left; the next reque
 """
 
 import logging
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -117,7 +116,7 @@ class Bare:
         messages = [part(body)] if isinstance(body, bytes) else body
         answer = await self._call(http_scope(path, headers, **scope), messages)
         last = answer.sent[-1]
-        assert answer.kinds[0] == "http.response.start".partition(".")[2]
+        assert answer.sent[0]["type"] == "http.response.start"
         assert last["type"] == "http.response.body"
         assert not last.get("more_body", False)
         return answer
@@ -244,8 +243,3 @@ def binary(data: bytes) -> Message:
 def left(code: int | None = 1001, reason: str = "") -> Message:
     """Return the end of the peer."""
     return {"type": "websocket.disconnect", "code": code, "reason": reason}
-
-
-def worker_threads() -> int:
-    """Return how many threads there are."""
-    return threading.active_count()

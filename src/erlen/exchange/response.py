@@ -8,15 +8,15 @@ import inspect
 import json
 import logging
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
+from typing import Any, ClassVar, Literal, TypeAlias, overload
 
 import anyio
 
 from erlen.exceptions import ClientDisconnected, HTTPException, reason_phrase
 from erlen.exchange.connection import Connection
-from erlen.exchange.response_fields import ResponseFields, with_charset
+from erlen.exchange.media_types import content_type_of, type_pair
+from erlen.exchange.response_fields import ResponseFields
 from erlen.exchange.streaming import (
     CLOSE_SECONDS,
     Chunk,
@@ -27,8 +27,7 @@ from erlen.exchange.streaming import (
     send_chunks,
 )
 from erlen.protocols import Exchange, RawHeaders
-from erlen.wire.conditional import Precondition, decide, generate_etag, quote_etag, unquote_etag
-from erlen.wire.cookies import dump_cookie
+from erlen.wire.conditional import Precondition, decide, generate_etag
 from erlen.wire.headers import Headers
 from erlen.wire.ranges import resolve
 
@@ -62,12 +61,10 @@ class Response(ResponseFields):
 
     Attributes:
         default_mimetype: Media type when none is given; a seat for subclasses.
-        max_cookie_size: Bytes of one Set-Cookie value; 0 for no limit.
     """
 
     default_status: ClassVar[int] = 200
     default_mimetype: ClassVar[str] = "text/html"
-    max_cookie_size: ClassVar[int] = 4093
 
     def __init__(
         self,
@@ -102,8 +99,8 @@ class Response(ResponseFields):
         self._on_close: list[Callable[[], Any]] | None = None
         self._reason: str | None = None
         self._headers: Headers | None = None
-        kind = content_type or _content_type(mimetype or self.default_mimetype)
-        self._type_pair = _type_pair(kind)
+        kind = content_type or content_type_of(mimetype or self.default_mimetype)
+        self._type_pair = type_pair(kind)
         if headers is not None:
             self._take_headers(headers, kind, explicit=bool(content_type or mimetype))
         if status is None:
@@ -275,61 +272,7 @@ class Response(ResponseFields):
         self._on_close.append(function)
         return function
 
-    # --- cookies ----------------------------------------------------------------------------------
-
-    def set_cookie(
-        self,
-        key: str,
-        value: str = "",
-        max_age: timedelta | int | None = None,
-        expires: str | datetime | float | None = None,
-        path: str | None = "/",
-        domain: str | None = None,
-        secure: bool = False,
-        httponly: bool = False,
-        samesite: str | None = None,
-        partitioned: bool = False,
-    ) -> None:
-        """Add a Set-Cookie header; arguments and errors are those of ``dump_cookie``."""
-        cookie = dump_cookie(
-            key,
-            value,
-            max_age,
-            expires,
-            path,
-            domain,
-            secure,
-            httponly,
-            max_size=self.max_cookie_size,
-            samesite=samesite,
-            partitioned=partitioned,
-        )
-        self.headers.add("Set-Cookie", cookie)
-
-    def delete_cookie(
-        self,
-        key: str,
-        path: str | None = "/",
-        domain: str | None = None,
-        secure: bool = False,
-        httponly: bool = False,
-        samesite: str | None = None,
-        partitioned: bool = False,
-    ) -> None:
-        """Make the browser forget a cookie; path and domain must be those it was set with."""
-        self.set_cookie(
-            key, "", 0, 0, path, domain, secure, httponly, samesite, partitioned
-        )  # fmt: skip
-
     # --- validators -------------------------------------------------------------------------------
-
-    def set_etag(self, etag: str, weak: bool = False) -> None:
-        """Set the ETag, quoted here."""
-        self.headers.set("ETag", quote_etag(etag, weak))
-
-    def get_etag(self) -> tuple[str, bool] | tuple[None, None]:
-        """Return the ETag unquoted and whether it is weak."""
-        return unquote_etag(self.headers.get("ETag"))
 
     def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
         """Set an ETag made of the body, unless there is one."""
@@ -466,33 +409,6 @@ class Response(ResponseFields):
 
 async def _at_once(function: Callable[[], Any], /) -> Any:
     return function()
-
-
-T = TypeVar("T")
-_CONTENT_TYPES: dict[str, str] = {}
-_TYPE_PAIRS: dict[str, tuple[bytes, bytes]] = {}
-
-
-def _content_type(mimetype: str) -> str:
-    try:
-        return _CONTENT_TYPES[mimetype]
-    except KeyError:
-        return _remember(_CONTENT_TYPES, mimetype, with_charset(mimetype))
-
-
-def _type_pair(content_type: str) -> tuple[bytes, bytes]:
-    try:
-        return _TYPE_PAIRS[content_type]
-    except KeyError:
-        checked = Headers([("Content-Type", content_type)]).raw()[0]
-        return _remember(_TYPE_PAIRS, content_type, checked)
-
-
-def _remember(memo: dict[str, T], key: str, value: T) -> T:
-    # SAFETY: a content type made from user input must not fill the memory.
-    if len(memo) < 256:
-        memo[key] = value
-    return value
 
 
 HTTPException.response_class = Response

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
+from erlen.exchange.media_types import with_charset
 from erlen.wire.caching import (
     ContentSecurityPolicy,
     ResponseCacheControl,
     parse_cache_control_header,
     parse_csp_header,
 )
+from erlen.wire.conditional import quote_etag, unquote_etag
+from erlen.wire.cookies import dump_cookie
 from erlen.wire.credentials import WWWAuthenticate
 from erlen.wire.dates import http_date, parse_date
 from erlen.wire.headers import Headers
@@ -83,7 +86,13 @@ def _dump_set(value: HeaderSet | str | list[str] | tuple[str, ...] | set[str]) -
 
 
 class ResponseFields:
-    """What the header section of a response says, readable and assignable."""
+    """What the header section of a response says, readable and assignable.
+
+    Attributes:
+        max_cookie_size: Bytes of one Set-Cookie value; 0 for no limit.
+    """
+
+    max_cookie_size: ClassVar[int] = 4093
 
     headers: Headers
 
@@ -219,6 +228,62 @@ class ResponseFields:
         name = "Content-Security-Policy-Report-Only"
         return parse_csp_header(self.headers.get(name), self._write_back(name))
 
+    # --- cookies ----------------------------------------------------------------------------------
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str = "",
+        max_age: timedelta | int | None = None,
+        expires: str | datetime | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: str | None = None,
+        partitioned: bool = False,
+    ) -> None:
+        """Add a Set-Cookie header; arguments and errors are those of ``dump_cookie``."""
+        cookie = dump_cookie(
+            key,
+            value,
+            max_age,
+            expires,
+            path,
+            domain,
+            secure,
+            httponly,
+            max_size=self.max_cookie_size,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        self.headers.add("Set-Cookie", cookie)
+
+    def delete_cookie(
+        self,
+        key: str,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: str | None = None,
+        partitioned: bool = False,
+    ) -> None:
+        """Make the browser forget a cookie; path and domain must be those it was set with."""
+        self.set_cookie(
+            key, "", 0, 0, path, domain, secure, httponly, samesite, partitioned
+        )  # fmt: skip
+
+    # --- validators -------------------------------------------------------------------------------
+
+    def set_etag(self, etag: str, weak: bool = False) -> None:
+        """Set the ETag, quoted here."""
+        self.headers.set("ETag", quote_etag(etag, weak))
+
+    def get_etag(self) -> tuple[str, bool] | tuple[None, None]:
+        """Return the ETag unquoted and whether it is weak."""
+        return unquote_etag(self.headers.get("ETag"))
+
     # --- the media type ---------------------------------------------------------------------------
 
     @property
@@ -252,22 +317,3 @@ class ResponseFields:
         return kind == "application/json" or (
             kind.startswith("application/") and kind.endswith("+json")
         )
-
-
-_TEXT_APPLICATION = {
-    "application/javascript",
-    "application/ecmascript",
-    "application/sql",
-    "application/xml",
-    "application/xml-dtd",
-    "application/xml-external-parsed-entity",
-}
-
-
-def with_charset(mimetype: str) -> str:
-    """Return *mimetype* with ``; charset=utf-8`` where it is text; JSON has none (RFC 8259)."""
-    if ";" in mimetype:
-        return mimetype
-    if mimetype.startswith("text/") or mimetype in _TEXT_APPLICATION or mimetype.endswith("+xml"):
-        return f"{mimetype}; charset=utf-8"
-    return mimetype

@@ -1,0 +1,30 @@
+"""The Content-Type of a response."""
+
+import pytest
+
+from erlen.exchange import media_types
+from erlen.exchange.media_types import content_type_of, type_pair, with_charset
+
+
+@pytest.mark.parametrize(
+    ("mimetype", "content_type"),
+    [
+        ("text/css", "text/css; charset=utf-8"),
+        ("image/png", "image/png"),
+        ("text/a;b=c", "text/a;b=c"),
+    ],
+)
+def test_rs2_text_has_a_charset(mimetype: str, content_type: str) -> None:
+    assert with_charset(mimetype) == content_type
+    assert content_type_of(mimetype) == content_type_of(mimetype) == content_type
+
+
+def test_a_pair_is_the_header_as_it_is_sent() -> None:
+    assert type_pair("x/y") is type_pair("x/y")
+    assert type_pair("x/y") == (b"content-type", b"x/y")
+
+
+def test_content_types_made_of_input_do_not_fill_the_memory() -> None:
+    for number in range(600):
+        assert type_pair(content_type_of(f"x/{number}"))[1] == b"x/%d" % number
+    assert max(len(media_types._TYPE_PAIRS), len(media_types._CONTENT_TYPES)) <= 256
