@@ -336,7 +336,8 @@ class Erlen(Registry):
         server_name, subdomain = exchange.host or config["SERVER_NAME"] or "", None
         if self.url_map.subdomain_matching and config["SERVER_NAME"]:
             server_name = config["SERVER_NAME"]
-            subdomain = (self._plan or Plan(self)).admit(exchange.scope)[2]
+            admit = (self._plan or Plan(self)).admit
+            subdomain = admit.domain(exchange.scope, exchange.host)
         return self.url_map.bind(
             server_name,
             subdomain=subdomain,

@@ -1,6 +1,6 @@
 """Admission: what a scope must be before anything of the user's runs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -30,10 +30,17 @@ def scope_of(path: str = "/", headers: Pairs = ((b"host", b"example.com"),), **m
     }  # fmt: skip
 
 
-def admission(host: bool = False, subdomain: bool = False, **config: Any) -> Admission:
-    return Admission(
-        {**DEFAULTS, **config}, host_matching=host, subdomain_matching=subdomain
-    )  # fmt: skip
+def admission(
+    host: bool = False, subdomain: bool = False, **config: Any
+) -> Callable[[Scope], tuple[str, list[str] | None, str]]:
+    """Return what tells path, segments and domain of a scope, in the order of an exchange."""
+    checks = Admission({**DEFAULTS, **config}, host_matching=host, subdomain_matching=subdomain)
+
+    def admit(scope: Scope) -> tuple[str, list[str] | None, str]:
+        name = checks.check_section(scope)
+        return *checks.split_target(scope, name), checks.domain(scope, name)
+
+    return admit
 
 
 def hosted(host: bytes, **more: Any) -> Scope:

@@ -25,13 +25,17 @@ _ORIGIN_SCHEMES = {"wss": "https", "https": "https"}
 
 
 class Admission:
-    """The checks of one application, with the limits of its configuration."""
+    """The checks of one application, with the limits of its configuration.
+
+    Attributes:
+        max_url: Most bytes of path and query.
+    """
 
     def __init__(
         self, config: Mapping[str, Any], *, host_matching: bool, subdomain_matching: bool
     ) -> None:
         """Read the keys of *config* once."""
-        self._max_url: int = config["MAX_URL_LENGTH"]
+        self.max_url: int = config["MAX_URL_LENGTH"]
         self._max_count: int = config["MAX_HEADER_COUNT"]
         self._max_bytes: int = config["MAX_HEADER_SIZE"]
         self._origins = {
@@ -41,43 +45,55 @@ class Admission:
         self._server_name = _without_port(config["SERVER_NAME"] or "").lower()
         self._host_matching = host_matching
         self._subdomain_matching = subdomain_matching and bool(self._server_name)
-        self._plain = not (self._trusted or host_matching or self._subdomain_matching)
+        self._plain = not (host_matching or self._subdomain_matching)
 
-    def __call__(self, scope: Scope) -> tuple[str, list[str] | None, str]:
-        """Return path, segments and domain of a scope.
-
-        Returns:
-            The decoded path below the root path; its segments when they cannot be told from the
-            path (an encoded slash), else ``None``; and the domain part that rules are matched with.
+    def check_section(self, scope: Scope) -> str:
+        """Check the header section and return the host, ``""`` for HTTP/1.0 without one.
 
         Raises:
-            HTTPException: A 4xx for what breaks a rule; the peer's fault.
+            HTTPException: 400 or 431; 403 for a WebSocket that a foreign page opens.
         """
         headers = scope["headers"]
         if type(headers) is not list:
             headers = scope["headers"] = list(headers)  # an iterator gives its pairs only once
         try:
-            block = check_block(headers, max_count=self._max_count, max_bytes=self._max_bytes)
-            path, segments, authority = split_target(
-                scope["path"],
-                scope.get("raw_path"),
-                scope.get("root_path", ""),
-                max_length=self._max_url,
-                query_length=len(scope.get("query_string", b"")),
-            )
+            block = check_block(headers, self._max_count, self._max_bytes)
             raw_host = block.get(b"host")
             host = check_host(raw_host) if raw_host is not None else _missing_host(scope)
         except WireError as error:
             raise default_exceptions[error.status] from error
-        if authority is not None and not _is_same(authority, host, scope):
-            raise BadRequest
-        if scope["type"] == "websocket":
-            self._check_origin(scope, host)
-        return path, segments, "" if self._plain else self._domain(host, scope)
-
-    def _domain(self, host: str, scope: Scope) -> str:
         if self._trusted and not host_is_trusted(host, self._trusted):
             raise SecurityError
+        if scope["type"] == "websocket":
+            self._check_origin(scope, host)
+        return host
+
+    def split_target(self, scope: Scope, host: str) -> tuple[str, list[str] | None]:
+        """Return the decoded path below the root path, and its segments when they differ from it.
+
+        The segments are ``None`` in the usual case; an encoded slash is part of its segment.
+
+        Raises:
+            HTTPException: 400, 404 or 414; the peer's fault.
+        """
+        try:
+            path, segments, authority = split_target(
+                scope["path"],
+                scope.get("raw_path"),
+                scope.get("root_path", ""),
+                self.max_url,
+                len(scope.get("query_string", b"")),
+            )
+        except WireError as error:
+            raise default_exceptions[error.status] from error
+        if authority is not None and not _is_same(authority, host, scope):
+            raise BadRequest
+        return path, segments
+
+    def domain(self, scope: Scope, host: str) -> str:
+        """Return the part of the host that rules are matched with."""
+        if self._plain:
+            return ""
         host = strip_default_port(host, scope.get("scheme", "http"))
         if self._host_matching:
             return host

@@ -18,6 +18,7 @@ from erlen.routing.outcome import (
 from erlen.routing.pattern import Part, Placeholder, Reader, domain_reader
 from erlen.routing.rule import Rule
 from erlen.routing.tree import Hit, Tree, Wanted
+from erlen.wire.urls import quote_path
 
 _BUILT_IN = frozenset(DEFAULT_CONVERTERS.values())
 _MAY_BE_SHARED = frozenset({"HEAD", "OPTIONS"})
@@ -234,6 +235,16 @@ class Map:
         if hit is None or not hit[0].merge_slashes:
             raise refusal(wanted)
         return hit, merged, True
+
+    def fixed_paths(self) -> Iterator[tuple[str, list[Rule]]]:
+        """Yield the paths that are answered without converting or redirecting, with their rules.
+
+        Only plain ASCII paths of HTTP rules, as clients send them, in a map without domains.
+        """
+        exact = self._only.exact[False] if self._only is not None else {}
+        for path, ends in exact.items():
+            if quote_path(path) == path and not any(rule.defaults for _, rule in ends):
+                yield path, [rule for _, rule in ends]
 
     def allowed_methods(
         self, path: str | list[str], domain: str = "", websocket: bool = False

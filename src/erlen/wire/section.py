@@ -27,7 +27,7 @@ _SOUND_BYTES = 256
 
 
 def check_block(
-    raw: Collection[tuple[bytes, bytes]], *, max_count: int = 200, max_bytes: int = 65536
+    raw: Collection[tuple[bytes, bytes]], max_count: int = 200, max_bytes: int = 65536
 ) -> dict[bytes, bytes]:
     """Admit the header section of a request, once for each exchange.
 

@@ -264,7 +264,6 @@ def split_target(
     path: str,
     raw_path: bytes | None,
     root_path: str = "",
-    *,
     max_length: int = 16384,
     query_length: int = 0,
 ) -> Target:
