@@ -75,14 +75,14 @@ class Context:
         rule: The rule that matched, ``None`` when none did.
         view_args: Values of the rule's variables; the view gets them as keyword arguments.
         routing_exception: Why no rule matched.
+        started: Whether status and headers of the response were sent.
         error: What was raised and no handler took; teardown hooks see it.
         after_this: Functions of ``after_this_request``, in order.
     """
 
     __slots__ = (
         "_adapter", "_exchange", "_g", "_worker", "after_this", "app", "error", "line", "path",
-        "receive",
-        "routing_exception", "rule", "scope", "send", "view_args",
+        "receive", "routing_exception", "rule", "scope", "send", "started", "view_args",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,7 @@ class Context:
         self.view_args = view_args
         self.routing_exception = routing_exception
         self.error: BaseException | None = None
+        self.started = False
         self.after_this: list[Callable[..., Any]] | None = None
         self._exchange: Request | WebSocket | None = None
         self._g: Globals | None = None

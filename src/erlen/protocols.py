@@ -57,7 +57,13 @@ class CommandGroup(Protocol):
 
 
 class Exchange(Protocol):
-    """What a response needs of the exchange that it answers."""
+    """What a response needs of the exchange that it answers.
+
+    Attributes:
+        started: Whether status and headers were sent, so that nothing else can be.
+    """
+
+    started: bool
 
     @property
     def scope(self) -> Scope:

@@ -54,13 +54,70 @@ class SendTo(Wire):
         await self._react(self, message)
 
 
+START: Message = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+async def stream(chunks: Any, wire: Wire, declared_length: int | None) -> None:
+    """Stream a body whose start was sent."""
+    wire.started = True
+    await send_chunks(START, chunks, wire, declared_length)
+
+
+# --- the start ------------------------------------------------------------------------------------
+
+
+async def test_the_start_goes_out_with_the_first_chunk() -> None:
+    wire, seen = Wire(), []
+
+    async def chunks() -> AsyncIterator[str]:
+        seen.append(len(wire.sent))
+        yield "a"
+        seen.append(len(wire.sent))
+
+    await send_chunks(START, chunks(), wire, None)
+    assert seen == [0, 2]
+    assert wire.started
+
+
+async def test_an_empty_first_chunk_sends_the_start_alone() -> None:
+    wire, seen = Wire(), []
+
+    async def chunks() -> AsyncIterator[str]:
+        yield ""
+        seen.extend(wire.sent)
+
+    await send_chunks(START, chunks(), wire, None)
+    assert seen == [START]
+
+
+async def test_a_stream_without_chunks_is_started_and_ended() -> None:
+    wire = Wire()
+    await send_chunks(START, iter(()), wire, None)
+    assert [message["type"] for message in wire.sent] == [
+        "http.response.start",
+        "http.response.body",
+    ]
+
+
+async def test_what_fails_before_the_first_chunk_has_sent_nothing() -> None:
+    wire = Wire()
+
+    async def failing() -> AsyncIterator[str]:
+        raise LookupError
+        yield ""
+
+    with pytest.raises(LookupError):
+        await send_chunks(START, failing(), wire, None)
+    assert (wire.sent, wire.started) == ([], False)
+
+
 # --- complete -------------------------------------------------------------------------------------
 
 
 @BOTH
 async def test_every_chunk_is_a_message_and_the_end_another(make: Make) -> None:
     wire, log = Wire(), Log()
-    await send_chunks(make(log, 3), wire, None)
+    await stream(make(log, 3), wire, None)
     assert [message["body"] for message in wire.sent] == [b"0", b"1", b"2", b""]
     assert [message["more_body"] for message in wire.sent] == [True, True, True, False]
     assert log[-1] == "closed"
@@ -68,7 +125,7 @@ async def test_every_chunk_is_a_message_and_the_end_another(make: Make) -> None:
 
 async def test_st4_a_synchronous_iterator_runs_in_a_thread() -> None:
     log = Log()
-    await send_chunks(sync_numbers(log), Wire(), None)
+    await stream(sync_numbers(log), Wire(), None)
     assert log == ["thread True"] * 3 + ["closed"]
 
 
@@ -86,13 +143,13 @@ async def test_an_iterator_without_aclose_needs_no_closing() -> None:
             return "a"
 
     wire = Wire()
-    await send_chunks(Once(), wire, None)
+    await stream(Once(), wire, None)
     assert [message["body"] for message in wire.sent] == [b"a", b""]
 
 
 async def test_an_empty_chunk_is_not_sent_because_it_looks_like_the_end() -> None:
     wire = Wire()
-    await send_chunks(["a", "", b""], wire, None)
+    await stream(["a", "", b""], wire, None)
     assert [message["body"] for message in wire.sent] == [b"a", b""]
 
 
@@ -124,7 +181,7 @@ async def test_an_iterable_and_the_iterator_it_made_are_both_closed(rows: type[R
 
     log = Log()
     with pytest.raises(ClientDisconnected):
-        await send_chunks(rows(log), SendTo(leave), None)
+        await stream(rows(log), SendTo(leave), None)
     assert log[-2:] == ["closed", "rows closed"]
 
 
@@ -141,7 +198,7 @@ async def test_what_the_iterator_raises_comes_out_as_it_is(kind: type[BaseExcept
 
     wire = Wire()
     with pytest.raises(kind) as caught:
-        await send_chunks(failing(), wire, None)
+        await stream(failing(), wire, None)
     assert caught.value is failure
     assert not wire.is_complete
 
@@ -154,7 +211,7 @@ async def test_what_a_synchronous_iterator_raises_comes_out_as_it_is() -> None:
         raise failure
 
     with pytest.raises(LookupError) as caught:
-        await send_chunks(failing(), Wire(), None)
+        await stream(failing(), Wire(), None)
     assert caught.value is failure
 
 
@@ -163,7 +220,7 @@ async def test_what_a_synchronous_iterator_raises_comes_out_as_it_is() -> None:
 async def test_b150_a_stream_that_differs_from_its_length_breaks(make: Make, declared: int) -> None:
     wire, log = Wire(), Log()
     with pytest.raises(RuntimeError, match=f"{declared} bytes .* Declare the right length"):
-        await send_chunks(make(log, 3), wire, declared)
+        await stream(make(log, 3), wire, declared)
     assert sum(len(message["body"]) for message in wire.sent) <= declared
     assert wire.sent[-1]["more_body"]
     assert log[-1] == "closed"
@@ -179,7 +236,7 @@ async def test_a_chunk_of_another_kind_breaks_the_stream_and_closes_it() -> None
             log.append("closed")
 
     with pytest.raises(TypeError, match="gave 5 of type int"):
-        await send_chunks(wrong(), Wire(), None)
+        await stream(wrong(), Wire(), None)
     assert log == ["closed"]
 
 
@@ -191,7 +248,7 @@ async def test_what_closing_raises_is_logged_and_the_body_stays_complete(
             raise LookupError
 
     wire = Wire()
-    await send_chunks(Unclosable("ab"), wire, None)
+    await stream(Unclosable("ab"), wire, None)
     assert wire.is_complete
     assert len(caplog.records) == 1
 
@@ -204,7 +261,7 @@ async def test_b326_a_receive_that_raises_ends_the_stream_with_its_error() -> No
             raise failure
 
     with pytest.raises(LookupError) as caught:
-        await send_chunks(forever(Log()), Broken(), None)
+        await stream(forever(Log()), Broken(), None)
     assert caught.value is failure
 
 
@@ -225,7 +282,7 @@ async def test_st5_a_generator_that_waits_is_cancelled_when_the_client_leaves() 
 
     wire, log = SendTo(leave), Log()
     with anyio.fail_after(1), pytest.raises(ClientDisconnected):
-        await send_chunks(forever(log), wire, None)
+        await stream(forever(log), wire, None)
     assert (log, wire.is_complete) == (["closed"], False)
 
 
@@ -237,7 +294,7 @@ async def test_st5_between_two_chunks_the_generator_is_closed_and_may_await(make
 
     wire, log = SendTo(leave), Log()
     with pytest.raises(ClientDisconnected):
-        await send_chunks(make(log, 10**9), wire, None)
+        await stream(make(log, 10**9), wire, None)
     assert (len(wire.sent), log[-1]) == (1, "closed")
 
 
@@ -248,7 +305,7 @@ async def test_b327_a_send_that_raises_oserror_closes_the_generator(make: Make) 
 
     log = Log()
     with pytest.raises(ClientDisconnected):
-        await send_chunks(make(log, 3), SendTo(leave), None)
+        await stream(make(log, 3), SendTo(leave), None)
     assert log[-1] == "closed"
 
 
@@ -261,7 +318,7 @@ async def test_b327_a_send_that_never_returns_is_cancelled(monkeypatch: pytest.M
 
     log = Log()
     with anyio.fail_after(1), pytest.raises(ClientDisconnected):
-        await send_chunks(numbers(log), SendTo(block), None)
+        await stream(numbers(log), SendTo(block), None)
     assert log == ["closing", "closed"]
 
 
@@ -282,7 +339,7 @@ async def test_a_generator_may_keep_a_task_group_open_over_its_yields() -> None:
         raise OSError
 
     with pytest.raises(ClientDisconnected):
-        await send_chunks(with_tasks(), SendTo(leave), None)
+        await stream(with_tasks(), SendTo(leave), None)
     assert log == ["closed"]
 
 
@@ -302,7 +359,7 @@ async def test_a_generator_may_keep_a_deadline_open_over_its_yields() -> None:
         raise OSError
 
     with pytest.raises(ClientDisconnected):
-        await send_chunks(with_deadline(), SendTo(leave), None)
+        await stream(with_deadline(), SendTo(leave), None)
     assert log == ["closed"]
 
 
@@ -317,7 +374,7 @@ async def test_what_else_a_closing_group_holds_is_not_hidden() -> None:
         raise OSError
 
     with pytest.raises(BaseExceptionGroup) as caught:
-        await send_chunks(interrupted(), SendTo(leave), None)
+        await stream(interrupted(), SendTo(leave), None)
     assert caught.value.split(KeyboardInterrupt)[1] is None
 
 
@@ -328,7 +385,7 @@ async def test_a_client_that_leaves_after_the_last_byte_has_got_everything() -> 
             await anyio.wait_all_tasks_blocked()
 
     wire = SendTo(leave)
-    await send_chunks(numbers(Log()), wire, None)
+    await stream(numbers(Log()), wire, None)
     assert wire.is_complete
 
 
@@ -347,7 +404,7 @@ async def test_the_memory_of_a_failure_ends_with_it() -> None:
     gc.disable()
     try:
         try:
-            await send_chunks(failing(), Wire(), None)
+            await stream(failing(), Wire(), None)
         except Failure as error:
             seen = weakref.ref(error)
         assert seen() is None
@@ -366,7 +423,7 @@ async def test_a_cancelled_exchange_closes_its_generator(blocked: bool) -> None:
 
     log = Log()
     with anyio.move_on_after(0.01) as scope:
-        await send_chunks(numbers(log) if blocked else forever(log), SendTo(block), None)
+        await stream(numbers(log) if blocked else forever(log), SendTo(block), None)
     assert scope.cancelled_caught
     assert log[-1] == "closed"
 
@@ -386,7 +443,7 @@ async def test_closing_does_not_hold_a_cancelled_exchange_for_ever(
         await anyio.sleep_forever()
 
     with anyio.fail_after(1), anyio.move_on_after(0.01) as scope:
-        await send_chunks(stubborn(), SendTo(block), None)
+        await stream(stubborn(), SendTo(block), None)
     assert scope.cancelled_caught
 
 
@@ -410,5 +467,5 @@ async def test_b328_a_long_stream_keeps_nothing() -> None:
             self.count += 1
 
     wire = Counting()
-    await send_chunks(numbers(Log(), 10_000), wire, None)
+    await stream(numbers(Log(), 10_000), wire, None)
     assert wire.count == 10_001

@@ -88,6 +88,7 @@ class Wire:
         self.scope: Scope = scope_of(method=method, **scope)
         self.sent: list[Message] = []
         self.gone = anyio.Event()
+        self.started = False
 
     async def send(self, message: Message) -> None:
         self.sent.append(message)

@@ -334,7 +334,8 @@ class Response(ResponseFields):
 
         Raises:
             ClientDisconnected: The client left.
-            Exception: What a streamed body raised; the connection must break.
+            Exception: What a streamed body raised; when ``exchange.started`` the connection must
+                break, else it can be answered.
         """
         code = self._code
         stream = unclosed = self._stream
@@ -345,13 +346,15 @@ class Response(ResponseFields):
             headers = self._framed(exchange)
         if code in _BODILESS or exchange.scope["method"] == "HEAD":
             stream, body = None, b""
+        start = {"type": "http.response.start", "status": code, "headers": headers}
         try:
-            await exchange.send({"type": "http.response.start", "status": code, "headers": headers})
             if stream is None:
+                exchange.started = True
+                await exchange.send(start)
                 await exchange.send({"type": "http.response.body", "body": body})
             else:
                 unclosed = None
-                await send_chunks(stream, exchange, self._declared_length())
+                await send_chunks(start, stream, exchange, self._declared_length())
         except OSError as error:
             # SPEC: ASGI 2.4: send() raises OSError once the client is gone. That of a stream is its
             # own: send_chunks() has told the two apart.

@@ -34,20 +34,26 @@ async def send_message(exchange: Exchange, message: Message) -> None:
         raise ClientDisconnected("The client left while the response was sent.") from error
 
 
-async def send_chunks(chunks: Chunks, exchange: Exchange, declared_length: int | None) -> None:
+async def send_chunks(
+    start: Message, chunks: Chunks, exchange: Exchange, declared_length: int | None
+) -> None:
     """Send each chunk when it is made, until the last one or until the client leaves; then close.
 
+    The start goes out with the first chunk, so that what fails before it can still be answered. A
+    generator that is slow to begin yields an empty chunk to send the start alone.
+
     Args:
+        start: The message with status and headers.
         chunks: Any kind of iterable. A synchronous one is iterated in the exchange's worker thread.
-        exchange: Whose response this is; the start message was sent.
-        declared_length: Content-Length that was sent, ``None`` when there was none.
+        exchange: Whose response this is.
+        declared_length: Content-Length in *start*, ``None`` when there is none.
 
     Raises:
         ClientDisconnected: The client left.
         RuntimeError: The chunks differ from *declared_length*; the connection must break.
-        Exception: What the iterator raised, itself.
+        Exception: What the iterator raised, itself. Nothing was sent unless ``exchange.started``.
     """
-    body = _Stream(exchange, declared_length)
+    body = _Stream(start, exchange, declared_length)
     opened: list[Chunks] = [chunks]
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(body.watch, tasks.cancel_scope)
@@ -70,7 +76,8 @@ async def send_chunks(chunks: Chunks, exchange: Exchange, declared_length: int |
 class _Stream:
     """One streamed body on its way: what was sent, and what went wrong first."""
 
-    def __init__(self, exchange: Exchange, declared_length: int | None) -> None:
+    def __init__(self, start: Message, exchange: Exchange, declared_length: int | None) -> None:
+        self._start = start
         self._exchange = exchange
         self._declared = declared_length
         self._sent = 0
@@ -107,6 +114,7 @@ class _Stream:
             while (chunk := await self._exchange.run_sync(next, iterator, _END)) is not _END:
                 await self._add(chunk)
         self._check(self._declared not in {None, self._sent})
+        await self._begin()
         await self._send(b"", more=False)
         self._ended = True
 
@@ -114,10 +122,16 @@ class _Stream:
         data = encode_chunk(chunk)
         self._sent += len(data)
         self._check(self._declared is not None and self._sent > self._declared)
+        await self._begin()
         if data:
             await self._send(data, more=True)
         if self._gone:
             raise ClientDisconnected("The client left while the response was streamed.")
+
+    async def _begin(self) -> None:
+        if not self._exchange.started:
+            self._exchange.started = True
+            await send_message(self._exchange, self._start)
 
     async def _send(self, data: bytes, *, more: bool) -> None:
         self._sending = True

@@ -309,6 +309,7 @@ class _Denial:
     def __init__(self, exchange: Exchange, receive: Receive) -> None:
         self.scope: Scope = {**exchange.scope, "method": "GET"}
         self.run_sync = exchange.run_sync
+        self.started = False
         self._exchange = exchange
         self._receive = receive
 

@@ -37,7 +37,7 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
             await end_websocket(context, outcome)
         else:
             assert outcome is not None
-            await outcome.send(context)
+            await answer(line, context, outcome)
     except (ClientDisconnected, WebSocketDisconnect) as left:
         context.error = left
     except BaseException as error:
@@ -48,6 +48,20 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
             await tear_down(line, context)
         current_context.reset(token)
     return None
+
+
+async def answer(line: Pipeline, context: Context, response: Response) -> None:
+    """Send the response; what fails before its first byte is answered like a failing view."""
+    try:
+        await response.send(context)
+    except ClientDisconnected:
+        raise
+    except Exception as error:
+        if context.started:
+            raise  # the connection must break: a short body must not look whole
+        other = await recover(line, context, error)
+        assert other is not None
+        await other.send(context)
 
 
 async def run(line: Pipeline, context: Context) -> Response | None:
