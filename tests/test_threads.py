@@ -25,8 +25,14 @@ async def threads() -> Any:
 async def lent(threads: Threads) -> Worker:
     """Return a worker that has its thread."""
     worker = threads.worker()
-    await worker.start()
+    await worker.run(threading.get_ident)
     return worker
+
+
+async def thread_of(worker: Worker) -> threading.Thread:
+    """Return the thread of a worker, in which it runs once."""
+    thread: threading.Thread = await worker.run(threading.current_thread)
+    return thread
 
 
 async def ident(worker: Worker) -> int:
@@ -147,32 +153,43 @@ def test_without_sniffio_there_is_nothing_to_note(monkeypatch: pytest.MonkeyPatc
 # --- the limit --------------------------------------------------------------------------------------
 
 
-async def test_more_than_the_limit_wait(threads: Threads) -> None:
-    log: list[str] = []
-    workers = [await lent(threads), await lent(threads)]
+async def test_more_calls_than_the_limit_wait(threads: Threads) -> None:
+    finish, log = threading.Event(), list[str]()
 
-    async def third() -> None:
-        workers.append(await lent(threads))
-        log.append("third")
+    async def call(name: str) -> None:
+        worker = threads.worker()
+        await worker.run(finish.wait, 5)
+        log.append(name)
+        worker.release()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(third)
+        for name in "abc":
+            tasks.start_soon(call, name)
         await anyio.wait_all_tasks_blocked()
-        log.append("released")
-        workers.pop(0).release()
-    assert log == ["released", "third"]
-    for worker in workers:
-        worker.release()
+        waiting = threads._places().statistics().tasks_waiting
+        finish.set()
+    assert (waiting, sorted(log)) == (1, ["a", "b", "c"])
+
+
+async def test_a_thread_that_waits_for_its_exchange_keeps_nobody_from_running() -> None:
+    threads = Threads(1)
+    waiting, other = await lent(threads), await lent(threads)
+    assert await ident(waiting) != await ident(other)
+    waiting.release()
+    other.release()
+    threads.close()
 
 
 async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:
-    workers = [await lent(threads), await lent(threads)]
+    places = threads._places()
+    for borrower in "ab":
+        await places.acquire_on_behalf_of(borrower)
     with anyio.move_on_after(0):
         await lent(threads)
-    for worker in workers:
-        worker.release()
-    for worker in [await lent(threads), await lent(threads)]:
-        worker.release()
+    for borrower in "ab":
+        places.release_on_behalf_of(borrower)
+    assert places.borrowed_tokens == 0
+    (await lent(threads)).release()
 
 
 async def test_place_is_given_back_when_no_thread_can_start(
@@ -236,13 +253,13 @@ async def test_thread_abandoned_by_asyncios_own_cancel_is_not_given_to_others() 
         loop.call_soon_threadsafe(started.set)
         finish.wait(5)
 
-    worker = await lent(threads)
+    worker = threads.worker()
+    thread = await thread_of(worker)
     task = loop.create_task(worker.run(work))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    thread = await worker.start()
     worker.release()
     threads.close()
     finish.set()
@@ -254,7 +271,7 @@ async def test_thread_abandoned_by_asyncios_own_cancel_is_not_given_to_others() 
 
 async def test_close_ends_idle_threads(threads: Threads) -> None:
     worker = threads.worker()
-    thread = await worker.start()
+    thread = await thread_of(worker)
     worker.release()
     threads.close()
     assert not thread.is_alive()
@@ -297,9 +314,9 @@ async def test_lent_thread_does_not_retire(
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
     monkeypatch.setattr(queue, "Queue", Impatient)
     worker = threads.worker()
-    jobs: Any = (await worker.start()).jobs
+    thread: Any = await thread_of(worker)
     for _ in range(2):
-        await anyio.to_thread.run_sync(jobs.found_empty.acquire)
+        await anyio.to_thread.run_sync(thread.jobs.found_empty.acquire)
     assert await worker.run(str, "still here") == "still here"
     worker.release()
 
@@ -310,14 +327,14 @@ async def test_retiring_and_starting_at_once_lose_no_job(monkeypatch: pytest.Mon
     threads = Threads(4)
 
     async def use(number: int) -> None:
-        for step in range(25):
+        for step in range(100):
             worker = await lent(threads)
             assert await worker.run(divmod, number, 7) == divmod(number, 7), step
             worker.release()
 
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
-            for number in range(16):
+            for number in range(4):
                 tasks.start_soon(use, number)
     threads.close()
 

@@ -251,6 +251,9 @@ class BadRequestKeyError(BadRequest, KeyError):
         if key is not None:
             self.args = (key,)
 
+    def __str__(self) -> str:
+        return f"400 Bad Request: KeyError: {self.key!r}"
+
     def get_description(self) -> str:
         """Name the key in debug mode only."""
         if not self.show_exception:
@@ -642,8 +645,14 @@ def abort(code: Any, /, *args: Any, **kwargs: Any) -> NoReturn:
     Raises:
         HTTPException: Always.
         LookupError: The code has no exception; the caller's fault.
+        TypeError: It is neither a code nor a response; the caller's fault.
     """
     if not isinstance(code, int):
+        if not isinstance(code, HTTPException.response_class):
+            raise TypeError(
+                f"abort() was given {code!r} of type {type(code).__name__}. "
+                "Give a status code or a response; an exception is raised, not aborted with."
+            )
         raise HTTPException(response=code)
     try:
         cls = default_exceptions[code]

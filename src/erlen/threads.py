@@ -88,10 +88,10 @@ def _call(job: _Job) -> Any:
 
 
 class Threads:
-    """The threads of one application: a bounded number in use at once.
+    """The threads of one application: a bounded number at work at once.
 
     Attributes:
-        size: How many exchanges may have a worker thread at the same time; others wait.
+        size: How many calls may run at the same time; others wait.
     """
 
     def __init__(self, size: int) -> None:
@@ -134,26 +134,8 @@ class Worker:
     def __init__(self, threads: Threads) -> None:
         """No thread is taken yet."""
         self._threads = threads
-        self._lent: tuple[_Thread, anyio.CapacityLimiter] | None = None
-        self._starting = anyio.Lock()
+        self._thread: _Thread | None = None
         self._unfinished = 0
-
-    async def start(self) -> _Thread:
-        """Take a thread, waiting for a free one, unless there is one; return it.
-
-        Raises:
-            RuntimeError: The system has no thread left.
-        """
-        async with self._starting:
-            if self._lent is None:
-                places = self._threads._places()
-                await places.acquire_on_behalf_of(self)
-                try:
-                    self._lent = self._threads._take(), places
-                except RuntimeError:
-                    places.release_on_behalf_of(self)
-                    raise
-            return self._lent[0]
 
     async def run(self, function: Callable[..., Any], /, *args: Any) -> Any:
         """Call *function* in the thread with the caller's context variables; return its result.
@@ -164,14 +146,17 @@ class Worker:
         Cancellation: waits for the call to end; a thread cannot be stopped. Only asyncio's own
         ``task.cancel()`` does not wait; the thread then ends after the call.
         """
-        thread = await self.start() if self._lent is None else self._lent[0]
-        context = contextvars.copy_context()
-        job = _Job(context, function, args, [], anyio.Event(), current_token())
-        self._unfinished += 1
-        thread.jobs.put(job)
-        with anyio.CancelScope(shield=True):
-            await job.done.wait()
-        self._unfinished -= 1
+        # A place is held for the length of a call only: an exchange that waits, a WebSocket above
+        # all, must not keep others from running.
+        borrower = object()
+        places = self._threads._places()
+        await places.acquire_on_behalf_of(borrower)
+        try:
+            context = contextvars.copy_context()
+            job = _Job(context, function, args, [], anyio.Event(), current_token())
+            await self._perform(job)
+        finally:
+            places.release_on_behalf_of(borrower)
         _adopt(context)
         value, error = job.result
         if error is not None:
@@ -181,17 +166,24 @@ class Worker:
                 del error  # a traceback that names itself would live until the next collection
         return value
 
+    async def _perform(self, job: _Job) -> None:
+        if self._thread is None:
+            self._thread = self._threads._take()
+        self._unfinished += 1
+        self._thread.jobs.put(job)
+        with anyio.CancelScope(shield=True):
+            await job.done.wait()
+        self._unfinished -= 1
+
     def release(self) -> None:
         """Give the thread back; does nothing when none was taken."""
-        if self._lent is None:
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
-        thread, places = self._lent
-        self._lent = None
         if self._unfinished:
             thread.jobs.put(None)  # it is lost to the others: it may never come back
         else:
             self._threads._idle.append(thread)
-        places.release_on_behalf_of(self)
 
 
 def _adopt(context: contextvars.Context) -> None:

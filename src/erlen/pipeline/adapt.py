@@ -69,6 +69,10 @@ def _calls_in_worker(function: Callable[..., Any]) -> Async:
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
         result = await current().run_sync(functools.partial(function, *args, **kwargs))
-        return await result if inspect.isawaitable(result) else result
+        if inspect.isawaitable(result):
+            return await result
+        if type(result) is tuple and result and inspect.isawaitable(result[0]):
+            return (await result[0], *result[1:])
+        return result
 
     return run

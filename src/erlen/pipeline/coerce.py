@@ -33,14 +33,14 @@ class Coercion:
         self.response_class = response_class
         self.json = json
 
-    def __call__(self, value: Any, rule: Rule | None = None) -> Response:
+    def __call__(self, value: Any, source: Rule | str | None = None) -> Response:
         """Return the response that *value* stands for.
 
         Args:
             value: ``str``, ``bytes``, ``dict``, ``list``, a response, an HTTP exception, any
                 iterator or asynchronous iterable of chunks; or a tuple of one of these with a
                 status, headers, or both.
-            rule: Names the view in the error.
+            source: The rule of the view, or words for what else returned it; for the error.
 
         Raises:
             TypeError: *value* is none of them; the view's fault.
@@ -48,10 +48,10 @@ class Coercion:
         if type(value) is str:
             return self.response_class(value)
         if isinstance(value, tuple):
-            return self._from_tuple(value, rule)
-        return self._from_body(value, rule)
+            return self._from_tuple(value, source)
+        return self._from_body(value, source)
 
-    def _from_tuple(self, value: tuple[Any, ...], rule: Rule | None) -> Response:
+    def _from_tuple(self, value: tuple[Any, ...], source: Rule | str | None) -> Response:
         match value:
             case (body, status, headers):
                 pass
@@ -61,10 +61,10 @@ class Coercion:
                 headers = None
             case _:
                 raise TypeError(
-                    f"{_view(rule)} returned a tuple of {len(value)}. "
+                    f"{_view(source)} returned a tuple of {len(value)}. "
                     "Return (body, status, headers), (body, status) or (body, headers)."
                 )
-        response = self._from_body(body, rule)
+        response = self._from_body(body, source)
         if status is not None:
             response.status = status
         if headers is not None:
@@ -72,7 +72,7 @@ class Coercion:
             response.headers.update(Headers(headers))
         return response
 
-    def _from_body(self, value: Any, rule: Rule | None) -> Response:
+    def _from_body(self, value: Any, source: Rule | str | None) -> Response:
         if isinstance(value, Response):
             return self._own(value)
         if isinstance(value, _JSON):
@@ -81,7 +81,7 @@ class Coercion:
             return self.response_class(value)
         if isinstance(value, HTTPException):
             return self._own(value.get_response())
-        raise self._unusable(value, rule)
+        raise self._unusable(value, source)
 
     def _own(self, response: Response) -> Response:
         """Return a plain response as one of the application's class, which hooks may count on."""
@@ -90,10 +90,10 @@ class Coercion:
         return response
 
     @staticmethod
-    def _unusable(value: Any, rule: Rule | None) -> TypeError:
+    def _unusable(value: Any, source: Rule | str | None) -> TypeError:
         if value is None:
             return TypeError(
-                f"{_view(rule)} returned None, or ended without a return statement. "
+                f"{_view(source)} returned None, or ended without a return statement. "
                 'Return a response, for example "" with status 204.'
             )
         if inspect.iscoroutine(value):
@@ -101,16 +101,16 @@ class Coercion:
             where = f"{value.__qualname__}, {value.cr_code.co_filename}:{line}"
             value.close()
             return TypeError(
-                f"{_view(rule)} returned an un-awaited coroutine ({where}). "
+                f"{_view(source)} returned an un-awaited coroutine ({where}). "
                 "Write 'await' in front of the call that made it."
             )
         if inspect.isawaitable(value):
             return TypeError(
-                f"{_view(rule)} returned {value!r}, which is to be awaited. "
+                f"{_view(source)} returned {value!r}, which is to be awaited. "
                 "Write 'await' in front of it."
             )
         return TypeError(
-            f"{_view(rule)} returned {value!r} of type {type(value).__name__}. Return str, bytes, "
+            f"{_view(source)} returned {value!r} of type {type(value).__name__}. Return str, bytes, "
             "dict, list, an iterator of chunks, a response, or a tuple of one of these with status "
             "and headers."
         )
@@ -150,8 +150,10 @@ def _has_standard_page(error: HTTPException) -> bool:
     )
 
 
-def _view(rule: Rule | None) -> str:
-    return "The function" if rule is None else f"The view of endpoint {rule.endpoint!r}"
+def _view(source: Rule | str | None) -> str:
+    if source is None or isinstance(source, str):
+        return source or "The function"
+    return f"The view of endpoint {source.endpoint!r}"
 
 
 def plain_error(response_class: type[Response], code: int = 500) -> Response:

@@ -5,6 +5,7 @@ scope → match → context → before hooks → view → coerce → after hooks
 ``serve`` is the frame: one context, one response, one teardown. ``run`` is what happens inside.
 """
 
+import inspect
 from typing import Any
 
 from erlen.context import Context, current_context
@@ -73,10 +74,11 @@ async def run(line: Pipeline, context: Context) -> Response | None:
     outcome: Response | None = None
     try:
         value = await call_before(line, context) if line.before or line.prepare else None
+        source = context.rule if value is None else "A before hook"
         if value is None:
             value = await line.view(**(context.view_args or {}))
         if value is not None or not line.is_websocket:
-            outcome = line.coerce(value, context.rule)
+            outcome = line.coerce(value, source)
     except (ClientDisconnected, WebSocketDisconnect):
         raise
     except Exception as error:  # noqa: BLE001  # the one place where errors of views end
@@ -92,7 +94,9 @@ async def run(line: Pipeline, context: Context) -> Response | None:
 async def call_before(line: Pipeline, context: Context) -> Any:
     """Run URL value preprocessors and before hooks; return what the first hook answers, if any."""
     for prepare in line.prepare:
-        prepare(context.exchange.endpoint, context.view_args)
+        done = prepare(context.exchange.endpoint, context.view_args)
+        if inspect.isawaitable(done):
+            await done
     for before in line.before:
         if (value := await before()) is not None:
             return value
@@ -103,9 +107,9 @@ async def call_after(line: Pipeline, context: Context, outcome: Response | None)
     """Pass the outcome through the after hooks, those of this exchange first."""
     for function in (*map(adapt, context.after_this or ()), *line.after):
         outcome = await function(outcome)
-        if outcome is None and not line.is_websocket:
+        if not isinstance(outcome, Response) and not (outcome is None and line.is_websocket):
             raise TypeError(
-                f"The after hook {getattr(function, '__qualname__', function)!r} returned None. "
-                "Return the response that it was given, or another."
+                f"The after hook {getattr(function, '__qualname__', function)!r} returned "
+                f"{outcome!r}. Return the response that it was given, or another."
             )
     return outcome

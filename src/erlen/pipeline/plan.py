@@ -113,7 +113,7 @@ class Plan:
     Attributes:
         app: The application.
         unmatched: Pipelines by scope type for 404, 405 and redirects: the application's hooks run.
-        refused: The same for malformed requests: no before hook runs.
+        refused: The same for malformed requests: no hook runs that may count on another one.
         outside: Pipeline of an application context.
     """
 
@@ -131,12 +131,12 @@ class Plan:
         self._scopes: dict[tuple[str, bool], Pipeline] = {}
         self._fixed: dict[bytes, FixedPath] = {}
         self.unmatched = {"http": self._scope("", False), "websocket": self._scope("", True)}
+        teardown = _adapt(app.teardown_appcontext_functions[::-1])
         self.refused = {
-            kind: replace(line, prepare=(), before=()) for kind, line in self.unmatched.items()
+            kind: replace(line, prepare=(), before=(), after=(), teardown=teardown)
+            for kind, line in self.unmatched.items()
         }
-        self.outside = replace(
-            self.unmatched["http"], teardown=_adapt(app.teardown_appcontext_functions[::-1])
-        )
+        self.outside = self.refused["http"]
 
     def compile(self) -> "Plan":
         """Give every rule its pipeline and build the routing tree.

@@ -15,7 +15,7 @@ from erlen.exceptions import (
     leaves,
 )
 from erlen.exchange.response import Response
-from erlen.pipeline.adapt import Async
+from erlen.pipeline.adapt import Async, name_of
 from erlen.pipeline.coerce import plain_error
 from erlen.pipeline.endings import close_for
 from erlen.pipeline.plan import Pipeline
@@ -36,15 +36,25 @@ async def recover(line: Pipeline, context: Context, raised: Exception) -> Respon
     """
     error = _meaning(raised)
     try:
-        handler = None if _is_final(error) else find_handler(line.handlers, error)
+        handler, handled = _choose(line, error, raised)
         if handler is not None:
             try:
-                return await _call(handler, line, context, error)
+                return await _call(handler, line, context, handled)
             except Exception as again:  # noqa: BLE001  # a handler's error has no handler
                 error, raised = _meaning(again), again
         return await _answer(line, context, error, raised)
     finally:
         await close_for(context, error)
+
+
+def _choose(line: Pipeline, error: Exception, raised: Exception) -> tuple[Async | None, Exception]:
+    """Return a handler and what it is given: the leaf of a group, else the group itself."""
+    if _is_final(error):
+        return None, error
+    handler = find_handler(line.handlers, error)
+    if handler is None and isinstance(raised, ExceptionGroup):
+        return find_handler(line.handlers, raised), raised
+    return handler, error
 
 
 def find_handler(scopes: tuple[Handlers, ...], error: Exception) -> Async | None:
@@ -94,7 +104,7 @@ async def _call(
     value = await handler(error)
     if value is None and context.scope["type"] == "websocket":
         return None
-    return line.coerce(value)
+    return line.coerce(value, f"The error handler {name_of(handler)!r}")
 
 
 async def _answer(

@@ -8,6 +8,7 @@ left where it is, and resumed when the client is left. That needs neither task n
 nothing of the loop.
 """
 
+import contextvars
 import math
 import types
 from collections.abc import Coroutine, Generator
@@ -117,6 +118,7 @@ class _Steps:
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._coroutine = coroutine
+        self._context = contextvars.copy_context()  # what it sets is not for the test to see
         self._stepping = False
         self.ended = False
 
@@ -173,7 +175,7 @@ class _Steps:
     def _step(self, resume: partial[Any]) -> Any:
         self._stepping = True
         try:
-            return resume()
+            return self._context.run(resume)
         except StopIteration:
             self.ended = True
         except BaseException:

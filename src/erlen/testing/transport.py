@@ -15,6 +15,7 @@ from erlen.protocols import ASGIApp, Message
 from erlen.testing.binding import httpx
 from erlen.testing.conduct import ConductChecker, ConductError
 from erlen.testing.deadlines import DeadlineExceeded, deadline
+from erlen.testing.isolation import in_own_context
 from erlen.testing.response import LiveBody, Response
 from erlen.testing.running import ClientGone, Company, Running
 from erlen.testing.scopes import http_scope, request_events
@@ -79,7 +80,7 @@ class ASGITransport(httpx.AsyncBaseTransport):
         exchange = _Exchange(request, collect)
         try:
             with deadline(seconds_of(request), lambda: exchange.awaiting("the end of")):
-                await self.checked(scope, exchange.receive, exchange.send)
+                await in_own_context(self.checked(scope, exchange.receive, exchange.send))
         except (ConductError, DeadlineExceeded):
             raise
         except Exception:
