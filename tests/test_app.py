@@ -245,7 +245,7 @@ def test_error_outside_of_an_exchange_is_logged(
 ) -> None:
     with app.app_context():
         app.log_exception(ValueError("no"))
-    assert caplog.records[0].getMessage() == "Exception on outside an exchange"
+    assert caplog.records[0].getMessage() == "Exception in an application context"
 
 
 def test_error_is_logged_even_without_a_context(

@@ -17,7 +17,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from erlen.exceptions import SetupError, WireError
-from erlen.json import DefaultJSONProvider, depth, prepare_response_value
+from erlen.exchange.json_value import prepare_response_value
+from erlen.json import DefaultJSONProvider, depth
 from erlen.protocols import JSONProvider
 
 JSON_VALUES = st.recursive(

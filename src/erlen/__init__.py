@@ -19,7 +19,7 @@ from erlen.exchange.websocket import WebSocket
 from erlen.links import url_for
 from erlen.pages import render_template, render_template_string
 from erlen.proxies import g, request, websocket
-from erlen.replies import jsonify, make_response, redirect
+from erlen.replies import jsonify, make_response, redirect, stream_with_context
 
 __all__ = [
     "Blueprint",
@@ -46,6 +46,7 @@ __all__ = [
     "render_template",
     "render_template_string",
     "request",
+    "stream_with_context",
     "url_for",
     "websocket",
 ]

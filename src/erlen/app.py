@@ -2,9 +2,9 @@
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, ValuesView
 from pathlib import Path
-from typing import IO, Any, ClassVar, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast  # noqa: TID251  # see below
 
 from erlen.blueprint import Blueprint
 from erlen.config import DEFAULTS, Config, ConfigAttribute, get_debug_flag
@@ -24,17 +24,19 @@ from erlen.location import (
 )
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
+from erlen.pipeline.lifespan import report_failed_freeze
 from erlen.pipeline.manual import ManualContext
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
     Declarations,
     LifespanDeclarations,
     Registry,
+    check_callable,
     declaration_site,
     endpoint_of,
     rule_methods,
 )
-from erlen.protocols import ASGIApp, CommandGroup, JSONProvider, Receive, Scope, Send
+from erlen.protocols import ASGIApp, JSONProvider, Receive, Scope, Send
 from erlen.proxies import Proxy
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
@@ -42,6 +44,13 @@ from erlen.routing.rule import Rule
 from erlen.state import State
 from erlen.threads import Threads
 from erlen.wire.urls import printable
+
+if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what is behind them
+    from jinja2 import Environment
+
+    from erlen.cli.group import AppGroup
+    from erlen.cli.runner import CLIRunner
+    from erlen.testing import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,12 +115,12 @@ class Erlen(Registry):
     def __init__(
         self,
         import_name: str,
-        *,
-        template_folder: str | None = "templates",
-        static_folder: str | None = "static",
         static_url_path: str | None = None,
+        static_folder: str | None = "static",
+        static_host: str | None = None,
         host_matching: bool = False,
         subdomain_matching: bool = False,
+        template_folder: str | None = "templates",
         instance_path: str | None = None,
         instance_relative_config: bool = False,
         root_path: str | None = None,
@@ -120,11 +129,12 @@ class Erlen(Registry):
 
         Args:
             import_name: ``__name__``: names the application and finds its folders.
-            template_folder: Relative to *root_path*; ``None`` for none.
-            static_folder: Kept for static files; ``None`` for none.
             static_url_path: Path of the static files.
+            static_folder: Kept for static files; ``None`` for none.
+            static_host: Host of the static files, with *host_matching*.
             host_matching: Rules are for hosts: ``host="<user>.example.com"``.
             subdomain_matching: Rules are for subdomains of ``SERVER_NAME``.
+            template_folder: Relative to *root_path*; ``None`` for none.
             instance_path: Absolute folder of deployment files; found when not given.
             instance_relative_config: Configuration files are relative to it.
             root_path: Folder of the application; that of its module when not given.
@@ -136,6 +146,7 @@ class Erlen(Registry):
         self.template_folder = template_folder
         self.static_folder = resolve_folder(self.root_path, static_folder)
         self.static_url_path = static_url_path
+        self.static_host = static_host
         self.instance_path = resolve_instance_path(instance_path, import_name, self.root_path)
         config_root = self.instance_path if instance_relative_config else self.root_path
         self.config = self.config_class(config_root, {**DEFAULTS, "DEBUG": get_debug_flag()})
@@ -159,7 +170,11 @@ class Erlen(Registry):
     # --- serving ----------------------------------------------------------------------------------
 
     async def _serve_first(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stack = self._stack or self.freeze()
+        try:
+            stack = self._stack or self.freeze()
+        except Exception as error:
+            await report_failed_freeze(scope, receive, send, error)
+            raise
         await stack(scope, receive, send)
 
     def freeze(self) -> ASGIApp:
@@ -173,6 +188,7 @@ class Erlen(Registry):
             self.json.max_depth = self.config["JSON_MAX_DEPTH"]
         self._plan = Plan(self).compile()
         self.frozen = True
+        self.config.freeze()
         stack: ASGIApp = functools.partial(serve, self._plan)
         for factory, options in reversed(self._middleware):
             stack = factory(stack, **options)
@@ -227,6 +243,7 @@ class Erlen(Registry):
             ValueError, LookupError, TypeError: The rule is malformed.
         """
         self.check_open("add_url_rule")
+        check_callable("add_url_rule", view_func)
         site = options.pop("origin", None) or declaration_site()
         endpoint = endpoint or endpoint_of(view_func)
         methods, automatic = rule_methods(
@@ -277,6 +294,10 @@ class Erlen(Registry):
         """
         self.check_open("register_blueprint")
         blueprint.register(self, options)
+
+    def iter_blueprints(self) -> ValuesView[Blueprint]:
+        """Return the blueprints in order of registration."""
+        return self.blueprints.values()
 
     def teardown_appcontext(self, function: F) -> F:
         """Call at the end of every exchange and application context, with the error or ``None``."""
@@ -362,11 +383,11 @@ class Erlen(Registry):
     def log_exception(self, error: BaseException) -> None:
         """Log an error that nothing handled, once, with its traceback; override to report it."""
         context = current_context.get(None)
-        where = "outside an exchange"
+        where = "in an application context"
         if context is not None and context.scope is not None:
             exchange = context.exchange
-            where = f"{printable(exchange.method)} {printable(exchange.path)}"
-        self.logger.error("Exception on %s", where, exc_info=error)
+            where = f"on {printable(exchange.method)} {printable(exchange.path)}"
+        self.logger.error("Exception %s", where, exc_info=error)
 
     # --- URLs and responses -----------------------------------------------------------------------
 
@@ -430,7 +451,7 @@ class Erlen(Registry):
         return create_logger(self.name, debug=self.debug)
 
     @functools.cached_property
-    def jinja_env(self) -> Any:
+    def jinja_env(self) -> "Environment":
         """The Jinja environment, made at first use."""
         from erlen.templating import create_environment
 
@@ -457,20 +478,20 @@ class Erlen(Registry):
             self.debug = debug
         run(self, host=host, port=port, **options)
 
-    def test_client(self, **options: Any) -> Any:
+    def test_client(self, **options: Any) -> "Client":
         """Return a test client; see :class:`erlen.testing.Client`."""
         from erlen.testing import Client
 
         return Client(self, **options)
 
-    def test_cli_runner(self, **options: Any) -> Any:
+    def test_cli_runner(self, **options: Any) -> "CLIRunner":
         """Return a runner of the application's commands (``erlen.cli.runner.CLIRunner``)."""
         from erlen.cli.runner import CLIRunner
 
         return CLIRunner(self, **options)
 
     @functools.cached_property
-    def cli(self) -> CommandGroup:
+    def cli(self) -> "AppGroup":
         """The group of the application's commands; decorate with ``@app.cli.command()``."""
         from erlen.cli.group import AppGroup
 
@@ -488,6 +509,12 @@ class Erlen(Registry):
             )
         encoding = encoding if "b" in mode else encoding or "utf-8"
         return Path(self.root_path, path).open(mode, encoding=encoding)
+
+    def open_instance_resource(
+        self, path: str, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> IO[Any]:
+        """Open a file below the instance folder, also for writing. It blocks."""
+        return Path(self.instance_path, path).open(mode, encoding=None if "b" in mode else encoding)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"

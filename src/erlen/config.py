@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
+from erlen.exceptions import FrozenError
+
 T = TypeVar("T")
 
 # --- kinds of values ------------------------------------------------------------------------------
@@ -45,6 +47,18 @@ _COUNT = _Kind("a whole number, 0 or more", _is_count)
 _POSITIVE = _Kind("a whole number, 1 or more", lambda value: _is_count(value) and value > 0)
 _SECONDS = _Kind("a number of seconds above 0", _is_seconds)
 _TEXT = _Kind("a str", lambda value: isinstance(value, str))
+_SCHEME = _Kind("http or https", lambda value: value in ("http", "https"))
+_HOST = _Kind(
+    "a host with or without a port, example.com:8000",
+    lambda value: isinstance(value, str) and not set(value) & set("/@?# "),
+)
+_PREFIX = _Kind(
+    "a path that begins with a slash", lambda value: isinstance(value, str) and value[:1] == "/"
+)
+_ORIGINS = _Kind(
+    'a list of origins with their scheme, ["https://example.com"]',
+    lambda value: _is_texts(value) and all("://" in origin for origin in value),
+)
 _TEXTS = _Kind("a list of str", _is_texts)
 _SECRET = _Kind("a str or bytes", lambda value: isinstance(value, str | bytes))
 
@@ -56,24 +70,28 @@ _KEYS: tuple[tuple[str, Any, _Kind], ...] = (
     ("TRAP_BAD_REQUEST_ERRORS", None, _FLAG.or_none()),
     ("SECRET_KEY", None, _SECRET.or_none()),
     ("TRUSTED_HOSTS", None, _TEXTS.or_none()),
-    ("SERVER_NAME", None, _TEXT.or_none()),
-    ("APPLICATION_ROOT", "/", _TEXT),
-    ("PREFERRED_URL_SCHEME", "http", _TEXT),
+    ("SERVER_NAME", None, _HOST.or_none()),
+    ("APPLICATION_ROOT", "/", _PREFIX),
+    ("PREFERRED_URL_SCHEME", "http", _SCHEME),
     ("MAX_CONTENT_LENGTH", 16 * 1024 * 1024, _COUNT.or_none()),
     ("MAX_COOKIE_SIZE", 4093, _COUNT),
     ("PROVIDE_AUTOMATIC_OPTIONS", True, _FLAG),
     ("TEMPLATES_AUTO_RELOAD", None, _FLAG.or_none()),
     ("EXPLAIN_TEMPLATE_LOADING", False, _FLAG),
     ("BODY_TIMEOUT", 60.0, _SECONDS.or_none()),
-    ("WEBSOCKET_ORIGINS", (), _TEXTS.or_none()),
+    ("WEBSOCKET_ORIGINS", (), _ORIGINS.or_none()),
     ("MAX_WEBSOCKET_MESSAGE_SIZE", 1024 * 1024, _COUNT),
     ("MAX_URL_LENGTH", 16 * 1024, _COUNT),
     ("MAX_HEADER_COUNT", 200, _COUNT),
     ("MAX_HEADER_SIZE", 64 * 1024, _COUNT),
     ("MAX_QUERY_ARGS", 1000, _COUNT),
-    ("JSON_MAX_DEPTH", 128, _COUNT),
+    ("JSON_MAX_DEPTH", 128, _POSITIVE),
     ("WORKER_THREADS", 40, _POSITIVE),
 )
+
+#: Keys that are looked at when something fails, and so may change at any time.
+_LIVE = {"DEBUG", "TESTING", "PROPAGATE_EXCEPTIONS", "TRAP_HTTP_EXCEPTIONS",
+         "TRAP_BAD_REQUEST_ERRORS", "SECRET_KEY"}  # fmt: skip
 
 #: Key → default, of every key that erlen reads. Sizes are bytes, times seconds.
 DEFAULTS: Mapping[str, Any] = types.MappingProxyType({key: value for key, value, _ in _KEYS})
@@ -121,6 +139,21 @@ class Config(dict[str, Any]):
         """*defaults* are copied."""
         super().__init__(defaults or {})
         self.root_path = root_path
+        self._frozen: frozenset[str] = frozenset()
+
+    def freeze(self) -> None:
+        """Refuse changes of the keys that were read for good; called when the plan is made."""
+        self._frozen = frozenset(DEFAULTS) - _LIVE
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in self._frozen and value != self.get(key):
+            raise FrozenError(f"config[{key!r}] = ...")
+        super().__setitem__(key, value)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set several keys; as a dict's."""
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
 
     def from_pyfile(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
         """Run a Python file and take its names in upper case.

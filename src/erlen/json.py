@@ -13,11 +13,15 @@ from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
+from inspect import isawaitable, iscoroutine
 from itertools import accumulate
 from typing import IO, Any, NoReturn, Protocol
 from uuid import UUID
 
+from erlen.context import current_context
 from erlen.exceptions import SetupError, WireError
+from erlen.exchange.json_value import prepare_response_value
+from erlen.protocols import JSONProvider
 
 # --- values without a JSON form of their own ------------------------------------------------------
 
@@ -44,6 +48,13 @@ def default(value: Any) -> Any:
     if to_html is not None:
         return str(to_html())
     name = type(value).__name__
+    if isawaitable(value):
+        if iscoroutine(value):
+            value.close()
+        raise TypeError(
+            f"Object of type {name} is not JSON serializable, because it was not awaited. "
+            "Write 'await' in front of the call that made it."
+        )
     if isinstance(value, set | frozenset):
         raise TypeError(
             f"Object of type {name} is not JSON serializable, because a set has no order. "
@@ -53,26 +64,6 @@ def default(value: Any) -> Any:
         f"Object of type {name} is not JSON serializable. Convert it to a dict, list, str, number, "
         "bool or None first, or set app.json.default to a function that does."
     )
-
-
-def prepare_response_value(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Return the one value that ``jsonify(*args, **kwargs)`` means.
-
-    One argument is itself, several are a list, keywords are a dict, nothing is ``None``.
-
-    Raises:
-        TypeError: Both kinds were given; the caller's fault.
-    """
-    if args and kwargs:
-        raise TypeError(
-            f"jsonify() got {len(args)} positional arguments and the keywords {sorted(kwargs)!r}. "
-            "Give either positional arguments or keywords."
-        )
-    if kwargs:
-        return dict(kwargs)
-    if len(args) == 1:
-        return args[0]
-    return list(args) or None
 
 
 # --- depth ----------------------------------------------------------------------------------------
@@ -324,3 +315,35 @@ class DefaultJSONProvider:
             f"The value contains itself or is nested deeper than {self.max_depth}, so it has no "
             "JSON form. Return a flatter value, or references (ids) in place of parents."
         )
+
+
+# --- with the running application's provider ------------------------------------------------------
+
+
+def _provider() -> JSONProvider:
+    context = current_context.get(None)
+    provider: JSONProvider = _DEFAULT if context is None else context.app.json
+    return provider
+
+
+def dumps(value: object, **options: Any) -> str:
+    """Return *value* as JSON text, by ``app.json`` when an application is running."""
+    return _provider().dumps(value, **options)
+
+
+def loads(text: str | bytes, **options: Any) -> Any:
+    """Return the value of JSON *text*, by ``app.json`` when an application is running."""
+    return _provider().loads(text, **options)
+
+
+def dump(value: object, fp: IO[str], **options: Any) -> None:
+    """Write *value* to a text file; as :func:`dumps`."""
+    fp.write(dumps(value, **options))
+
+
+def load(fp: IO[Any], **options: Any) -> Any:
+    """Read the value of a file of JSON text; as :func:`loads`."""
+    return loads(fp.read(), **options)
+
+
+_DEFAULT = DefaultJSONProvider()

@@ -32,30 +32,6 @@ class JSONProvider(Protocol):
         ...
 
 
-class CommandGroup(Protocol):
-    """What an application's commands are declared on, a ``click.Group``."""
-
-    def command(self, *args: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-        """Make the decorated function a command; it may be ``async def``."""
-        ...
-
-    def group(self, *args: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-        """Make the decorated function a group of commands."""
-        ...
-
-    def get_command(self, ctx: Any, cmd_name: str, /) -> Any:
-        """Return a command by its name, ``None`` when there is none."""
-        ...
-
-    def list_commands(self, ctx: Any, /) -> list[str]:
-        """Return the names of the commands."""
-        ...
-
-    def add_command(self, cmd: Any, name: str | None = None) -> None:
-        """Add a command that was made elsewhere."""
-        ...
-
-
 class Exchange(Protocol):
     """What a response needs of the exchange that it answers.
 

@@ -28,7 +28,10 @@ class Proxy:
         object.__setattr__(self, "_pick", operator.attrgetter(attribute))
 
     def _find(self) -> Any:
-        return self._pick(current())
+        try:
+            return self._pick(current())
+        except OutsideContextError as error:
+            raise OutsideContextError(f"{self._name!r} stands for nothing here. {error}") from None
 
     def _get_current_object(self) -> Any:
         return self._find()

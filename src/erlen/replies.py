@@ -1,12 +1,14 @@
 """Floor 5: functions with which a view makes its response: jsonify, make_response, redirect."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import escape
 
 from erlen.context import current
+from erlen.exchange.json_value import prepare_response_value
 from erlen.exchange.response import Response
-from erlen.json import prepare_response_value
+
+T = TypeVar("T")
 
 
 def make_response(*args: Any) -> Response:
@@ -35,6 +37,14 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
     body = app.json.encode(prepare_response_value(args, kwargs))
     response: Response = app.response_class(body, mimetype=app.json.mimetype)
     return response
+
+
+def stream_with_context(chunks: T) -> T:
+    """Return *chunks* as it is: here a stream has its context to the last chunk anyway.
+
+    Kept for those who come from Flask; as a function around a generator or as a decorator.
+    """
+    return chunks
 
 
 def redirect(location: str, code: int = 303) -> Response:

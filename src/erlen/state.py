@@ -14,6 +14,9 @@ class State:
         """Set each item as an attribute."""
         self.__dict__.update(values)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
             f"app.state has no attribute {name!r}. Yield {{{name!r}: ...}} from an @app.lifespan "

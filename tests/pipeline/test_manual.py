@@ -167,7 +167,7 @@ def test_pl4_with_runs_every_hook_and_logs_each_failure(
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (
         logging.ERROR,
-        "Exception on outside an exchange",
+        "Exception in an application context",
     )
 
 

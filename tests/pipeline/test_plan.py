@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from erlen import Blueprint, Erlen, request
+from erlen.exceptions import FrozenError
 from erlen.pipeline.plan import Plan
 
 
@@ -72,7 +73,8 @@ async def test_configuration_after_the_freeze_of_what_a_plan_reads_has_no_effect
     app.config["MAX_CONTENT_LENGTH"] = 7
     client = app.test_client()
     await client.post("/")
-    app.config["MAX_CONTENT_LENGTH"] = 8
+    with pytest.raises(FrozenError, match="MAX_CONTENT_LENGTH"):
+        app.config["MAX_CONTENT_LENGTH"] = 8
     assert (await client.post("/")).text == "7"
 
 

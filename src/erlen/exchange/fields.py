@@ -79,8 +79,23 @@ class RequestFields:
 
     @property
     def sec_fetch_site(self) -> str | None:
-        """The Sec-Fetch-Site header of browsers."""
+        """How a browser's page and this host are related: ``same-origin``, ``cross-site`` …."""
         return self.headers.get("sec-fetch-site")
+
+    @property
+    def sec_fetch_mode(self) -> str | None:
+        """What a browser's request is for: ``navigate``, ``cors`` …."""
+        return self.headers.get("sec-fetch-mode")
+
+    @property
+    def sec_fetch_user(self) -> bool:
+        """Whether a person's action led to a browser's request."""
+        return self.headers.get("sec-fetch-user") == "?1"
+
+    @property
+    def sec_fetch_dest(self) -> str | None:
+        """What a browser will make of the answer: ``document``, ``image`` …."""
+        return self.headers.get("sec-fetch-dest")
 
     @property
     def content_type(self) -> str | None:

@@ -17,6 +17,7 @@ from erlen.exceptions import (
     WebSocketStateError,
 )
 from erlen.exchange.connection import Connection
+from erlen.exchange.json_value import prepare_response_value
 from erlen.exchange.response import HeadersValue, Response
 from erlen.exchange.settings import Settings
 from erlen.protocols import Exchange, Message, RawHeaders, Receive, Scope, Send
@@ -219,9 +220,14 @@ class WebSocket(Connection):
         await self._ensure_open()
         await self._emit(message)
 
-    async def send_json(self, value: Any) -> None:
-        """Send *value* as JSON text; ``TypeError`` or ``ValueError`` when it has no JSON form."""
-        await self.send(self.settings.json.dumps(value))
+    async def send_json(self, *args: Any, **kwargs: Any) -> None:
+        """Send JSON text: one value, several as a list, or keywords as an object.
+
+        Raises:
+            TypeError, ValueError: Both were given, or a value has no JSON form.
+            WebSocketDisconnect: The socket is closed.
+        """
+        await self.send(self.settings.json.dumps(prepare_response_value(args, kwargs)))
 
     def __aiter__(self) -> "WebSocket":
         return self

@@ -110,9 +110,9 @@ class Coercion:
                 "Write 'await' in front of it."
             )
         return TypeError(
-            f"{_view(source)} returned {value!r} of type {type(value).__name__}. Return str, bytes, "
-            "dict, list, an iterator of chunks, a response, or a tuple of one of these with status "
-            "and headers."
+            f"{_view(source)} returned {value!r} of type {type(value).__name__}. Return str, "
+            "bytes, dict, list, an iterator of chunks, a response, or a tuple of one of these with "
+            "status and headers."
         )
 
     def error(self, error: HTTPException, *, prefers_json: bool, debug: bool) -> Response:

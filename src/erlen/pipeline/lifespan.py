@@ -129,6 +129,19 @@ class _Serving:
             return True
 
 
+async def report_failed_freeze(
+    scope: Scope, receive: Receive, send: Send, error: Exception
+) -> None:
+    """Tell a server that is starting the application why it cannot start.
+
+    Without this it would take the exception for a lack of lifespan support, and serve.
+    """
+    if scope["type"] == "lifespan":
+        await _expect("lifespan.startup", receive)
+        message = "".join(traceback.format_exception(error))
+        await send({"type": "lifespan.startup.failed", "message": message})
+
+
 async def _expect(kind: str, receive: Receive) -> None:
     message = await receive()
     if message["type"] != kind:

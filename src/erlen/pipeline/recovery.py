@@ -123,7 +123,7 @@ async def _answer(
 async def _answer_unhandled(line: Pipeline, context: Context, error: Exception) -> Response | None:
     """Log an error that nothing took and answer 500; in tests and debug mode raise it instead."""
     context.error = error
-    if _propagates(context):
+    if propagates(context):
         raise error
     context.app.log_exception(error)
     answer = InternalServerError(original_exception=error)
@@ -154,7 +154,8 @@ def _is_trapped(context: Context, error: HTTPException) -> bool:
     return bool(trap) and isinstance(error, BadRequest)
 
 
-def _propagates(context: Context) -> bool:
+def propagates(context: Context) -> bool:
+    """Whether what nothing handles is raised instead of logged: in tests and debug mode."""
     config = context.app.config
     if config["PROPAGATE_EXCEPTIONS"] is not None:
         return bool(config["PROPAGATE_EXCEPTIONS"])

@@ -5,6 +5,7 @@ would have no effect and raises.
 """
 
 import abc
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -113,6 +114,11 @@ class Registry(abc.ABC):
             SetupError, ValueError, LookupError, TypeError: The rule cannot work; names it.
         """
         self.check_open("route")
+        if not isinstance(rule, str):
+            raise TypeError(
+                f"The rule is {rule!r}, which is no path. "
+                'Write the decorator with one: @app.route("/path").'
+            )
 
         def register(view: F) -> F:
             self.add_url_rule(rule, endpoint, view, **options)
@@ -170,12 +176,14 @@ class Registry(abc.ABC):
     ) -> None:
         """Register a WebSocket rule; as :meth:`add_url_rule`."""
         self.check_open("add_websocket")
-        self.add_url_rule(rule, endpoint, view_func, websocket=True, methods=["GET"], **options)
+        options = {"methods": ["GET"], **options, "websocket": True}
+        self.add_url_rule(rule, endpoint, view_func, **options)
 
     # --- hooks ------------------------------------------------------------------------------------
 
     def _declare(self, call: str, functions: list[Callable[..., Any]], function: F) -> F:
         self.check_open(call)
+        check_callable(call, function)
         functions.append(function)
         return function
 
@@ -210,7 +218,16 @@ class Registry(abc.ABC):
         )
 
     def url_defaults(self, function: F) -> F:
-        """Call ``function(endpoint, values)`` when a URL of this scope is built; may add values."""
+        """Call ``function(endpoint, values)`` when a URL of this scope is built; may add values.
+
+        Raises:
+            TypeError: It is ``async def``, and ``url_for`` cannot wait for it.
+        """
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"The url_defaults function {function.__qualname__!r} is 'async def', but "
+                "url_for() is not awaited and cannot wait for it. Write it as 'def'."
+            )
         return self._declare("url_defaults", self.declared.url_defaults, function)
 
     def context_processor(self, function: F) -> F:
@@ -263,6 +280,15 @@ def _handled(code_or_exception: Any) -> tuple[type[Exception], int | None]:
     if issubclass(code_or_exception, HTTPException):
         return code_or_exception, code_or_exception.code
     return code_or_exception, None
+
+
+def check_callable(call: str, function: object) -> None:
+    """Raise ``TypeError`` when what *call* was given cannot be called."""
+    if function is not None and not callable(function):
+        raise TypeError(
+            f"{call}() was given {function!r} of type {type(function).__name__}, which cannot be "
+            "called. Give a function."
+        )
 
 
 def endpoint_of(view_func: Callable[..., Any] | None) -> str:
