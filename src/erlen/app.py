@@ -67,8 +67,9 @@ class Door(functools.partial[Any]):
 
     app: "Erlen"
 
-    def __call__(self, scope: Any, receive: Any, send: Any = None, /) -> Any:
+    def __call__(self, scope: Any, receive: Any, send: Any = None) -> Any:
         """Serve one scope; ``TypeError`` for the two arguments of a WSGI server."""
+        # COMPAT: daphne passes them by name.
         if send is None:
             raise TypeError(
                 "The application was called with two arguments, as a WSGI server calls. erlen is "

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import anyio
 
 from erlen.exceptions import HTTPException, OutsideContextError
+from erlen.exchange.connection import RoutingFacts
 from erlen.exchange.request import Request
 from erlen.exchange.websocket import WebSocket
 from erlen.protocols import Application, Receive, Scope, Send
@@ -138,7 +139,7 @@ class Context:
         return self._exchange
 
     def _open(self) -> Request | WebSocket:
-        facts: dict[str, Any] = {
+        facts: RoutingFacts = {
             "path": self.path,
             "url_rule": self.rule,
             "view_args": self.view_args,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from erlen import Blueprint, Erlen, Response, abort, g, request, url_for, websocket
 
@@ -41,9 +42,9 @@ class Runs:
         self._notes[run].append(what)
         self._changed.pop(run, anyio.Event()).set()
 
-    async def notes(self, run: str, count: int) -> list[str]:
-        """Return the notes of *run*, as soon as there are *count* or patience has ended."""
-        with anyio.move_on_after(PATIENCE):
+    async def notes(self, run: str, count: int, patience: float) -> list[str]:
+        """Return the notes of *run*, as soon as there are *count* or *patience* has ended."""
+        with anyio.move_on_after(patience):
             while len(self._notes[run]) < count:
                 await self._changed[run].wait()
         return self._notes[run]
@@ -51,6 +52,10 @@ class Runs:
     def open(self, run: str) -> None:
         """Open the gate of *run*."""
         self._gates[run].set()
+
+    def is_open(self, run: str) -> bool:
+        """Whether the gate of *run* is open."""
+        return self._gates[run].is_set()
 
     async def pass_gate(self, run: str) -> None:
         """Wait until the gate of *run* is open."""
@@ -68,12 +73,16 @@ def make_app() -> Erlen:
     )
     runs = Runs()
     add_pages(app)
+    add_facts(app)
     add_bodies(app, runs)
     add_streams(app, runs)
+    add_long_streams(app, runs)
     add_observation(app, runs)
     add_refusals(app)
+    add_guarded(app)
     add_conversations(app)
-    add_endings(app, runs)
+    add_endings(app)
+    add_listeners(app, runs)
     return app
 
 
@@ -106,6 +115,10 @@ def add_pages(app: Erlen) -> None:
     @app.get("/folder/")
     async def folder() -> str:
         return "in the folder"
+
+
+def add_facts(app: Erlen) -> None:
+    """Declare the views that tell what they see, or fail."""
 
     @app.get("/status/<int:code>")
     async def status(code: int) -> tuple[str, int]:
@@ -194,24 +207,6 @@ def add_streams(app: Erlen, runs: Runs) -> None:
         await runs.pass_gate(run)
         yield f"last of {request.path}\n"
 
-    @app.get("/endless/<run>")
-    async def endless(run: str) -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 10_000
-                await anyio.sleep(0.001)
-        finally:
-            await anyio.lowlevel.checkpoint()
-            runs.note(run, "closed")
-
-    @app.get("/silent/<run>")
-    async def silent(run: str) -> AsyncIterator[bytes]:
-        try:
-            yield b"first"
-            await anyio.sleep_forever()
-        finally:
-            runs.note(run, "closed")
-
     @app.get("/fail-midway")
     async def fail_midway() -> AsyncIterator[str]:
         yield "first\n"
@@ -225,12 +220,46 @@ def add_streams(app: Erlen, runs: Runs) -> None:
         return Response(body(), headers={"Content-Length": "10"})
 
 
+def add_long_streams(app: Erlen, runs: Runs) -> None:
+    """Declare the views whose body does not end before the client leaves."""
+
+    @app.get("/endless/<run>")
+    async def endless(run: str) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 10_000
+                await anyio.sleep(0.001)
+        finally:
+            with anyio.CancelScope(shield=True):  # an await in a cleanup needs it, when cancelled
+                await checkpoint()
+            runs.note(run, "closed")
+
+    @app.get("/flood/<run>/<int:size>")
+    async def flood(run: str, size: int) -> AsyncIterator[bytes]:
+        for _ in range(size // 65536):
+            yield bytes(65536)
+        runs.note(run, "all was sent")
+
+    @app.get("/silent/<run>")
+    async def silent(run: str) -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await anyio.sleep_forever()
+        finally:
+            runs.note(run, "closed")
+
+    @app.get("/pieces")
+    async def pieces() -> AsyncIterator[str]:
+        yield "one, "
+        yield "two"
+
+
 def add_observation(app: Erlen, runs: Runs) -> None:
     """Declare what tests look through: notes, gates and teardown."""
 
     @app.get("/notes/<run>/<int:count>")
     async def notes(run: str, count: int) -> list[str]:
-        return await runs.notes(run, count)
+        return await runs.notes(run, count, request.args.get("patience", PATIENCE, type=float))
 
     @app.post("/gates/<run>")
     async def open_gate(run: str) -> str:
@@ -288,6 +317,9 @@ def add_refusals(app: Erlen) -> None:
     async def folder_of_websockets() -> None:
         await websocket.send("in the folder")
 
+
+def add_guarded(app: Erlen) -> None:
+    """Declare the WebSocket behind a hook that refuses it."""
     guarded = Blueprint("guarded", "integration", url_prefix="/ws/guarded")
 
     @guarded.before_websocket
@@ -330,7 +362,7 @@ def add_conversations(app: Erlen) -> None:
             tasks.start_soon(send, 2)
 
 
-def add_endings(app: Erlen, runs: Runs) -> None:
+def add_endings(app: Erlen) -> None:
     """Declare the WebSockets that end after the accept, each in its way."""
 
     @app.websocket("/ws/end/return")
@@ -360,6 +392,10 @@ def add_endings(app: Erlen, runs: Runs) -> None:
     async def expect_bytes() -> None:
         await websocket.send(await websocket.receive_bytes())
 
+
+def add_listeners(app: Erlen, runs: Runs) -> None:
+    """Declare the WebSockets that tell how their peer ended it."""
+
     @app.websocket("/ws/listen/<run>")
     async def listen(run: str) -> None:
         await websocket.send("ready")
@@ -370,7 +406,7 @@ def add_endings(app: Erlen, runs: Runs) -> None:
     @app.websocket("/ws/talk/<run>")
     async def talk_without_listening(run: str) -> None:
         try:
-            while True:
+            while not runs.is_open(run):
                 await websocket.send("on and on")
                 await anyio.sleep(0.001)
         finally:

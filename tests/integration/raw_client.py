@@ -1,5 +1,6 @@
 """A small HTTP/1.1 client on h11: one blocking socket, every wait bounded, nothing hidden."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -13,6 +14,14 @@ import h11
 LIMIT = 10.0
 
 Pairs = list[tuple[str, str]]
+
+#: What a WebSocket handshake has beside its Host (RFC 6455 section 4.1).
+UPGRADE: Pairs = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+]
 
 
 @dataclass
@@ -104,6 +113,7 @@ class RawClient:
         informational = []
         while isinstance(event := self.receive(), h11.InformationalResponse):
             informational.append(event.status_code)
+            assert event.status_code != 101, "The server has changed the protocol."
         assert isinstance(event, h11.Response), event
         headers = [(name.decode(), value.decode("latin-1")) for name, value in event.headers]
         return Reply(event.status_code, headers, informational)
@@ -140,9 +150,12 @@ class RawClient:
         return self.read()
 
     def exchange(self, data: bytes) -> list[Reply]:
-        """Send bytes as they are, end sending, and read responses until the server closes."""
-        self.socket.sendall(data)
-        received = b"".join(iter(lambda: self.socket.recv(65536), b""))
+        """Send bytes as they are, and read responses until the server closes or resets."""
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(data)
+            while more := self.socket.recv(65536):
+                received += more
         return parse(received)
 
 
@@ -157,7 +170,9 @@ def parse(received: bytes) -> list[Reply]:
         wire.receive_data(b"")
         head = wire.next_event()
         assert isinstance(head, h11.Response), head
-        reply = Reply(head.status_code, [(n.decode(), v.decode("latin-1")) for n, v in head.headers])
+        reply = Reply(
+            head.status_code, [(n.decode(), v.decode("latin-1")) for n, v in head.headers]
+        )
         while isinstance(event := wire.next_event(), h11.Data):
             reply.chunks.append(bytes(event.data))
         reply.complete = isinstance(event, h11.EndOfMessage)

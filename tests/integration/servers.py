@@ -13,10 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.quirks import QUIRKS, Quirk
+from tests.integration.raw_client import RawClient
 
 #: Seconds after which a server that neither starts nor ends is killed, and the test fails.
 LIMIT = 20.0
+
+#: What an event loop or the interpreter prints about work that somebody has lost.
+_LEFT = ("never retrieved", "never awaited", "was destroyed", "Exception ignored", "unclosed")
 
 _ROOT = Path(__file__).parents[2]
 _APP = "tests.integration.app:app"
@@ -38,7 +44,7 @@ class Kind:
     needs: tuple[str, ...]
     command: tuple[str, ...]
     mounted: tuple[str, ...] = ("--root-path", "/mounted")
-    strips: bool = True
+    strips: bool = False
 
     @property
     def missing(self) -> str | None:
@@ -54,6 +60,7 @@ def _uvicorn(http: str, ws: str) -> Kind:
             *("-m", "uvicorn", _APP, "--port", "{port}", "--loop", "asyncio"),
             *("--http", http, "--ws", ws, "--timeout-graceful-shutdown", "5"),
         ),
+        strips=True,
     )
 
 
@@ -63,9 +70,9 @@ def _hypercorn(worker: str) -> Kind:
         ("hypercorn", worker),
         (
             *("-m", "hypercorn", _APP, "--bind", "127.0.0.1:{port}", "--workers", "0"),
-            *("--worker-class", worker, "--graceful-timeout", "5"),
+            # It waits in vain for a connection whose messages nobody received.
+            *("--worker-class", worker, "--graceful-timeout", "1"),
         ),
-        strips=False,
     )
 
 
@@ -84,7 +91,6 @@ KINDS = (
             *("--loop", "asyncio", "--workers-kill-timeout", "5"),
         ),
         mounted=("--url-path-prefix", "/mounted"),
-        strips=False,
     ),
     Kind(
         "daphne",
@@ -118,7 +124,7 @@ class Server:
         found = [
             quirk
             for quirk in QUIRKS
-            if quirk.topic == topic and self.kind.name.startswith(quirk.servers)
+            if topic.startswith(quirk.topic) and self.kind.name.startswith(quirk.servers)
         ]
         assert len(found) <= 1, found
         return found[0] if found else None
@@ -127,6 +133,27 @@ class Server:
         """Return what a test must see: *usual*, or what this server is known to do in its place."""
         quirk = self.quirk(topic)
         return usual if quirk is None else quirk.instead
+
+    def require(self, topic: str) -> None:
+        """Skip a test that has nothing to show on a server with this quirk."""
+        quirk = self.quirk(topic)
+        if quirk is not None:
+            pytest.skip(f"{self.kind.name}: {quirk.reason}")
+
+    def notes(self, run: str, count: int, patience: float | None = None) -> list[str]:
+        """Return what the application noted of *run*, once there are *count* notes.
+
+        *patience* is the number of seconds after which fewer are returned.
+        """
+        query = "" if patience is None else f"?patience={patience}"
+        with RawClient(self.port) as client:
+            found: list[str] = client.request("GET", f"/notes/{run}/{count}{query}").json
+            return found
+
+    def open_gate(self, run: str) -> None:
+        """Let the view of *run* go on."""
+        with RawClient(self.port) as client:
+            assert client.request("POST", f"/gates/{run}").status == 200
 
     def wait_until_it_listens(self) -> None:
         """Return when a connection is accepted."""
@@ -175,3 +202,5 @@ def serving(kind: Kind, folder: Path, *options: str) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+    left = [line for line in server.output.splitlines() if any(sign in line for sign in _LEFT)]
+    assert not left, server.output

@@ -9,6 +9,9 @@ from tests.integration.app import CROWD
 from tests.integration.raw_client import Pairs, RawClient
 from tests.integration.servers import Server
 
+#: The quirk of a server that keeps a body until it has all of it.
+STARTS_EARLY = "application starts before the body has come"
+
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -55,7 +58,7 @@ def test_headers_pass_in_both_directions(client: RawClient) -> None:
     assert cookies == ["first=1; Path=/", "second=2; Path=/"]
 
 
-@pytest.mark.parametrize("target", ["/", "/json", "/fail-midway", "/nowhere"])
+@pytest.mark.parametrize("target", ["/", "/json", "/pieces", "/nowhere"])
 def test_b035_head_has_the_headers_of_get_and_no_body(
     server: Server, client: RawClient, target: str
 ) -> None:
@@ -163,9 +166,10 @@ def test_b013_an_absolute_target_of_another_host_is_400(server: Server, client: 
 
 
 def test_b043_headers_over_the_limit_are_refused(server: Server, client: RawClient) -> None:
+    """A server that refuses them itself may reset the connection, because it has not read all."""
     own = b"Host: 127.0.0.1:%d" % server.port
-    [reply] = client.exchange(head(server, b"/", own, *(b"X: %065000d" % n for n in range(2))))
-    assert reply.status in {400, 431}
+    replies = client.exchange(head(server, b"/", own, b"X: %065000d" % 0, b"Y: %065000d" % 0))
+    assert {reply.status for reply in replies} <= {400, 431}
 
 
 # --- what the server knows ------------------------------------------------------------------------
@@ -192,11 +196,16 @@ def test_an_exception_before_the_first_byte_is_a_whole_500(client: RawClient) ->
 
 @pytest.mark.parametrize(("target", "came"), [("/fail-midway", b"first\n"), ("/short", b"five!")])
 def test_a_body_that_fails_midway_breaks_the_connection(
-    client: RawClient, target: str, came: bytes
+    server: Server, client: RawClient, target: str, came: bytes
 ) -> None:
-    reply = client.request("GET", target)
-    assert (reply.status, reply.complete) == (200, False)
-    assert reply.body == came
+    client.socket.settimeout(1)
+    client.start("GET", target)
+    client.end()
+    reply = client.read_head()
+    broken = (h11.RemoteProtocolError, ConnectionError)
+    with pytest.raises(server.expects("broken off response", broken)):
+        reply.chunks.extend(client.iter_chunks())
+    assert (reply.status, reply.body) == (200, came)
 
 
 # --- several requests on one connection, many connections at once ---------------------------------
@@ -256,12 +265,14 @@ def test_b064_a_body_of_the_limit_is_read(client: RawClient) -> None:
     assert client.request("POST", "/echo", body=body).body == body
 
 
-def test_b064_a_declared_body_over_the_limit_is_413(client: RawClient) -> None:
+def test_b064_a_declared_body_over_the_limit_is_413(server: Server, client: RawClient) -> None:
+    server.require(STARTS_EARLY)
     client.start("POST", "/echo", [("Content-Length", "100001")])
     assert client.read_head().status == 413
 
 
-def test_b064_a_chunked_body_over_the_limit_is_413(client: RawClient) -> None:
+def test_b064_a_chunked_body_over_the_limit_is_413(server: Server, client: RawClient) -> None:
+    server.require(STARTS_EARLY)
     client.start("POST", "/echo", [("Transfer-Encoding", "chunked")])
     client.send(h11.Data(data=b"x" * 60_000), h11.Data(data=b"x" * 60_000))
     assert client.read_head().status == 413
@@ -298,6 +309,7 @@ def test_b050_continue_is_sent_when_the_body_is_read(client: RawClient) -> None:
 def test_b050_a_declared_body_over_the_limit_is_413_without_continue(
     server: Server, client: RawClient
 ) -> None:
+    server.require(STARTS_EARLY)
     client.start("POST", "/echo", [("Content-Length", "100001"), ("Expect", "100-continue")])
     reply = client.read_head()
     assert reply.status == 413

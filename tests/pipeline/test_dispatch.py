@@ -4,7 +4,7 @@ import contextvars
 import logging
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import anyio
@@ -20,6 +20,7 @@ from erlen.exceptions import (
     WebSocketDisconnect,
 )
 from erlen.testing import WebSocketRejected
+from erlen.testing.binding import httpx
 
 
 def noted(log: list[Any], entry: Any, value: Any) -> Any:
@@ -738,3 +739,221 @@ async def test_internal_server_error_has_no_original_after_abort(app: Erlen) -> 
 
     app.errorhandler(500)(lambda error: repr(error.original_exception))
     assert (await get(app)).text == "None"
+
+
+# --- streams that fail: ST-2, law 7 -----------------------------------------------------------------
+
+STREAMS = ("async-generator", "def-generator", "iterator")
+
+
+def streaming(kind: str, error: Exception, *chunks: str) -> Callable[[], Any]:
+    """Return a view whose stream gives *chunks* and then raises *error*."""
+
+    def plain() -> Iterator[str]:
+        yield from chunks
+        raise error
+
+    async def asynchronous() -> AsyncIterator[str]:
+        for chunk in chunks:
+            yield chunk
+        raise error
+
+    async def returned() -> Iterator[str]:
+        return plain()
+
+    return {"async-generator": asynchronous, "def-generator": plain, "iterator": returned}[kind]
+
+
+FAILURES = pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(NotFound("lost"), 404, id="abort"),
+        pytest.param(ValueError("lost"), 500, id="exception"),
+        pytest.param(HTTPException(response=Response("gone", 410)), 410, id="response"),
+    ],
+)
+
+
+@FAILURES
+@pytest.mark.parametrize("kind", STREAMS)
+async def test_stream_that_fails_before_its_first_chunk_is_answered_with_a_page(
+    app: Erlen, kind: str, error: Exception, status: int
+) -> None:
+    seen: list[BaseException | None] = []
+    app.get("/")(streaming(kind, error))
+    app.teardown_request(seen.append)
+    assert (await get(app)).status_code == status
+    assert seen == [error if status == 500 else None]
+
+
+@FAILURES
+@pytest.mark.parametrize("kind", STREAMS)
+async def test_stream_that_fails_before_its_first_chunk_meets_the_error_handlers(
+    app: Erlen, kind: str, error: Exception, status: int
+) -> None:
+    app.get("/")(streaming(kind, error))
+    app.errorhandler(404)(lambda error: ("handled 404", 404))
+    app.errorhandler(ValueError)(lambda error: ("handled value", 500))
+    response = await get(app)
+    expected = {404: "handled 404", 500: "handled value", 410: "gone"}
+    assert (response.status_code, response.text) == (status, expected[status])
+    assert response.headers["content-length"] == str(len(response.content))
+
+
+async def test_stream_that_fails_before_its_first_chunk_raises_in_tests(app: Erlen) -> None:
+    error = ValueError("lost")
+    app.testing = True
+    app.get("/")(streaming("async-generator", error))
+    with pytest.raises(ValueError, match="lost") as caught:
+        await get(app)
+    assert caught.value is error
+
+
+@FAILURES
+@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("first", ["a", ""])
+async def test_stream_that_fails_after_its_first_chunk_breaks_the_connection(
+    app: Erlen, kind: str, first: str, error: Exception, status: int
+) -> None:
+    """An empty chunk is a chunk: it has sent the start."""
+    seen: list[BaseException | None] = []
+    app.get("/")(streaming(kind, error, first))
+    app.errorhandler(Exception)(lambda error: "handled")
+    app.teardown_request(seen.append)
+    with pytest.raises(type(error)) as caught:
+        await app.test_client(raise_app_exceptions=True).get("/")
+    assert caught.value is error
+    assert seen == [error]
+
+
+async def test_st1_broken_stream_does_not_look_whole(app: Erlen) -> None:
+    app.get("/")(streaming("async-generator", ValueError("lost"), "a"))
+    with pytest.raises(httpx.RemoteProtocolError, match="1 bytes"):
+        await get(app)
+
+
+async def test_empty_first_chunk_sends_the_start_alone(app: Erlen) -> None:
+    sent: list[str] = []
+    seen: list[list[str]] = []
+
+    @app.get("/")
+    async def view() -> AsyncIterator[str]:
+        yield ""
+        seen.append([*sent])
+        yield "a"
+
+    await exchange_with(app, sent)
+    assert seen == [["http.response.start"]]
+    assert sent == ["http.response.start", "http.response.body", "http.response.body"]
+
+
+async def exchange_with(app: Erlen, sent: list[str]) -> None:
+    """Serve one request as a bare server does; *sent* gets the types of the messages."""
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    async def receive() -> dict[str, Any]:
+        if "received" in state:
+            await anyio.sleep_forever()
+        state.add("received")
+        return {"type": "http.request"}
+
+    state: set[str] = set()
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}
+    await app(scope, receive, send)
+
+
+# --- what hooks return and take: B-313, B-314 -------------------------------------------------------
+
+
+def text_of(record: logging.LogRecord) -> str:
+    """Return the text of the exception that was logged."""
+    assert record.exc_info
+    return str(record.exc_info[1])
+
+
+@pytest.mark.parametrize("garbage", [object(), 5, ("a", "b", "c", "d")])
+async def test_b313_before_hook_that_returns_garbage_is_named(
+    app: Erlen, caplog: pytest.LogCaptureFixture, garbage: Any
+) -> None:
+    app.before_request(lambda: garbage)
+    app.get("/")(lambda: "view")
+    assert (await get(app)).status_code == 500
+    assert text_of(caplog.records[0]).startswith("A before hook returned")
+
+
+@pytest.mark.parametrize("garbage", ["text", 5, None])
+@pytest.mark.parametrize("once", [True, False], ids=["after-this-request", "after-request"])
+async def test_b314_after_hook_that_returns_no_response_is_named(
+    app: Erlen, caplog: pytest.LogCaptureFixture, garbage: Any, once: bool
+) -> None:
+    def careless(response: Response) -> Any:
+        return garbage
+
+    app.get("/")(lambda: after_this_request(careless) and "view" if once else "view")
+    if not once:
+        app.after_request(careless)
+    assert (await get(app)).status_code == 500
+    assert f"careless' returned {garbage!r}. Return the resp" in text_of(caplog.records[0])
+
+
+async def test_preprocessor_may_be_a_coroutine_function(app: Erlen) -> None:
+    @app.url_value_preprocessor
+    async def double(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        await anyio.lowlevel.checkpoint()
+        if values:
+            values["number"] *= 2
+
+    app.get("/<int:number>")(str_of)
+    assert (await get(app, "/21")).text == "42"
+
+
+def str_of(number: int) -> str:
+    return str(number)
+
+
+# --- requests that are refused: B-001, law 11 -------------------------------------------------------
+
+REFUSED = pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        pytest.param({"path": "/%ff"}, 400, id="bad-path"),
+        pytest.param({"headers": {"host": "a b"}}, 400, id="bad-host"),
+        pytest.param({"path": "/" + "a" * 20_000}, 414, id="long-path"),
+        pytest.param({"path": "/?" + "a" * 20_000}, 414, id="long-query"),
+    ],
+)
+
+
+def declare_every_hook(app: Erlen, log: list[str]) -> None:
+    for kind in ("request", "websocket"):
+        for hook in (f"before_{kind}", f"after_{kind}", f"teardown_{kind}"):
+            getattr(app, hook)(lambda *given, name=hook: log.append(name))
+    app.url_value_preprocessor(lambda *_: log.append("url_value_preprocessor"))
+    app.teardown_appcontext(lambda _: log.append("teardown_appcontext"))
+
+
+@REFUSED
+async def test_refused_request_meets_its_error_handler_and_no_hook(
+    app: Erlen, target: dict[str, Any], status: int
+) -> None:
+    log: list[str] = []
+    declare_every_hook(app, log)
+    app.get("/")(lambda: noted(log, "view", ""))
+    app.errorhandler(status)(lambda error: (f"handled {error.code}", status))
+    response = await get(app, **target)
+    assert (response.status_code, response.text) == (status, f"handled {status}")
+    assert log == ["teardown_appcontext"]
+
+
+async def test_refused_websocket_meets_its_error_handler_and_no_hook(app: Erlen) -> None:
+    log: list[str] = []
+    declare_every_hook(app, log)
+    app.websocket("/")(lambda: log.append("view"))
+    app.errorhandler(403)(lambda error: ("no foreigners", 403))
+    with pytest.raises(WebSocketRejected) as caught:
+        async with app.test_client().websocket("/", headers={"origin": "https://evil.example"}):
+            pass
+    assert (caught.value.response.status_code, caught.value.response.text) == (403, "no foreigners")
+    assert log == ["teardown_appcontext"]

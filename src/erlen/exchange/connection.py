@@ -3,7 +3,7 @@
 Nothing here does I/O, and nothing is parsed before it is asked for.
 """
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from erlen.exceptions import HTTPException, WireError
 from erlen.exchange.fields import RequestFields
@@ -15,6 +15,15 @@ from erlen.wire.multidict import ImmutableMultiDict
 from erlen.wire.urls import check_host, get_current_url, parse_query, strip_default_port
 
 _SECURE = {"https", "wss"}
+
+
+class RoutingFacts(TypedDict, total=False):
+    """What routing knows of a connection; the attributes of these names say more."""
+
+    path: str
+    url_rule: Rule | None
+    view_args: dict[str, Any] | None
+    routing_exception: HTTPException | None
 
 
 class Connection(RequestFields):
@@ -33,19 +42,15 @@ class Connection(RequestFields):
         self,
         scope: Scope,
         settings: Settings,
-        *,
-        path: str | None = None,
-        url_rule: Rule | None = None,
-        view_args: dict[str, Any] | None = None,
-        routing_exception: HTTPException | None = None,
+        **routing: Unpack[RoutingFacts],
     ) -> None:
-        """*path* is the path as the router saw it; the scope's own when not given."""
+        """*routing* is what the router found; without a path the scope's own is taken."""
         self.scope = scope
         self.settings = settings
-        self.path: str = scope["path"] if path is None else path
-        self.url_rule = url_rule
-        self.view_args = view_args
-        self.routing_exception = routing_exception
+        self.path: str = routing.get("path", scope["path"])
+        self.url_rule = routing.get("url_rule")
+        self.view_args = routing.get("view_args")
+        self.routing_exception = routing.get("routing_exception")
 
     # --- routing ----------------------------------------------------------------------------------
 

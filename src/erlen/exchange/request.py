@@ -1,14 +1,13 @@
 """Floor 3: one HTTP request: the connection's view plus its body."""
 
 from collections.abc import Awaitable
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
-from erlen.exceptions import BadRequest, HTTPException, UnsupportedMediaType, WireError
+from erlen.exceptions import BadRequest, UnsupportedMediaType, WireError
 from erlen.exchange.body import Body
-from erlen.exchange.connection import Connection
+from erlen.exchange.connection import Connection, RoutingFacts
 from erlen.exchange.settings import Settings
 from erlen.protocols import Receive, Scope
-from erlen.routing.rule import Rule
 
 #: Bytes of a JSON body above which it is parsed in a thread, so that the loop keeps turning.
 JSON_THREAD_THRESHOLD = 256 * 1024
@@ -26,21 +25,10 @@ class Request(Connection):
         scope: Scope,
         receive: Receive,
         settings: Settings,
-        *,
-        path: str | None = None,
-        url_rule: Rule | None = None,
-        view_args: dict[str, Any] | None = None,
-        routing_exception: HTTPException | None = None,
+        **routing: Unpack[RoutingFacts],
     ) -> None:
         """As :class:`~erlen.exchange.connection.Connection`, with the server's *receive*."""
-        super().__init__(
-            scope,
-            settings,
-            path=path,
-            url_rule=url_rule,
-            view_args=view_args,
-            routing_exception=routing_exception,
-        )
+        super().__init__(scope, settings, **routing)
         self.body = Body(
             receive, self.content_length, settings.max_content_length, settings.body_timeout
         )

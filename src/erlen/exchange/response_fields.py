@@ -1,8 +1,8 @@
 """Floor 3: the header fields of a response as typed attributes that write to its headers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar, Generic, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, overload
 
 from erlen.exchange.media_types import with_charset
 from erlen.wire.caching import (
@@ -21,6 +21,7 @@ from erlen.wire.ranges import ContentRange, parse_content_range_header
 from erlen.wire.urls import iri_to_uri
 
 T = TypeVar("T")
+SetValue: TypeAlias = HeaderSet | str | Iterable[str] | None
 
 
 class header_field(Generic[T]):  # noqa: N801  # reads as an attribute
@@ -81,8 +82,30 @@ def _dump_age(value: timedelta | int) -> str:
     return str(seconds)
 
 
-def _dump_set(value: HeaderSet | str | list[str] | tuple[str, ...] | set[str]) -> str:
+def _dump_set(value: HeaderSet | str | Iterable[str]) -> str:
     return value if isinstance(value, str) else HeaderSet(value).to_header()
+
+
+class header_set:  # noqa: N801  # reads as an attribute
+    """One header as a set that writes through; assign text, a list or a set to replace it."""
+
+    def __init__(self, name: str) -> None:
+        """*name* is the header's."""
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "header_set": ...
+
+    @overload
+    def __get__(self, instance: "ResponseFields", owner: type) -> HeaderSet: ...
+
+    def __get__(self, instance: "ResponseFields | None", owner: type) -> "HeaderSet | header_set":
+        if instance is None:
+            return self
+        return parse_set_header(instance.headers.get(self.name), instance._write_back(self.name))
+
+    def __set__(self, instance: "ResponseFields", value: SetValue) -> None:
+        instance._set_or_remove(self.name, value)
 
 
 class ResponseFields:
@@ -152,36 +175,11 @@ class ResponseFields:
             cls=ResponseCacheControl,
         )
 
-    @property
-    def vary(self) -> HeaderSet:
-        """Vary, as a set that writes through; assign a list to replace it."""
-        return parse_set_header(self.headers.get("Vary"), self._write_back("Vary"))
+    vary = header_set("Vary")
+    allow = header_set("Allow")
+    content_language = header_set("Content-Language")
 
-    @vary.setter
-    def vary(self, value: HeaderSet | str | list[str] | None) -> None:
-        self._set_or_remove("Vary", value)
-
-    @property
-    def allow(self) -> HeaderSet:
-        """Allow, as a set that writes through."""
-        return parse_set_header(self.headers.get("Allow"), self._write_back("Allow"))
-
-    @allow.setter
-    def allow(self, value: HeaderSet | str | list[str] | None) -> None:
-        self._set_or_remove("Allow", value)
-
-    @property
-    def content_language(self) -> HeaderSet:
-        """Content-Language, as a set that writes through."""
-        return parse_set_header(
-            self.headers.get("Content-Language"), self._write_back("Content-Language")
-        )
-
-    @content_language.setter
-    def content_language(self, value: HeaderSet | str | list[str] | None) -> None:
-        self._set_or_remove("Content-Language", value)
-
-    def _set_or_remove(self, name: str, value: HeaderSet | str | list[str] | None) -> None:
+    def _set_or_remove(self, name: str, value: SetValue) -> None:
         if value:
             self.headers.set(name, _dump_set(value))
         else:

@@ -6,22 +6,20 @@ not allow reaches the server.
 """
 
 import enum
-from typing import Any
+from typing import Any, Unpack
 
 import anyio
 
 from erlen.exceptions import (
-    HTTPException,
     WebSocketDisconnect,
     WebSocketMessageError,
     WebSocketStateError,
 )
-from erlen.exchange.connection import Connection
+from erlen.exchange.connection import Connection, RoutingFacts
 from erlen.exchange.json_value import prepare_response_value
 from erlen.exchange.response import HeadersValue, Response
 from erlen.exchange.settings import Settings
 from erlen.protocols import Exchange, Message, RawHeaders, Receive, Scope, Send
-from erlen.routing.rule import Rule
 from erlen.wire.headers import Headers
 
 
@@ -49,21 +47,10 @@ class WebSocket(Connection):
         receive: Receive,
         send: Send,
         settings: Settings,
-        *,
-        path: str | None = None,
-        url_rule: Rule | None = None,
-        view_args: dict[str, Any] | None = None,
-        routing_exception: HTTPException | None = None,
+        **routing: Unpack[RoutingFacts],
     ) -> None:
         """As :class:`~erlen.exchange.connection.Connection`, with the server's callables."""
-        super().__init__(
-            scope,
-            settings,
-            path=path,
-            url_rule=url_rule,
-            view_args=view_args,
-            routing_exception=routing_exception,
-        )
+        super().__init__(scope, settings, **routing)
         self._receive = receive
         self._send = send
         self._opening = anyio.Lock()
