@@ -1,11 +1,11 @@
 """Floor 3: one HTTP request: the connection's view plus its body."""
 
-from collections.abc import Awaitable
 from typing import Any, Literal, Unpack, overload
 
 from erlen.exceptions import BadRequest, UnsupportedMediaType, WireError
 from erlen.exchange.body import Body
 from erlen.exchange.connection import Connection, RoutingFacts
+from erlen.exchange.pending import Pending
 from erlen.exchange.settings import Settings
 from erlen.protocols import Receive, Scope
 
@@ -65,14 +65,14 @@ class Request(Connection):
         return data.decode("utf-8", "replace") if as_text else data
 
     @property
-    def data(self) -> Awaitable[bytes]:
+    def data(self) -> Pending[bytes]:
         """``await request.data`` is ``await request.get_data()``."""
-        return self.get_data()
+        return Pending("request.data", self.get_data)
 
     @property
-    def json(self) -> Awaitable[Any]:
+    def json(self) -> Pending[Any]:
         """``await request.json`` is ``await request.get_json()``."""
-        return self.get_json()
+        return Pending("request.json", self.get_json)
 
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Return the body as the value of its JSON text.
