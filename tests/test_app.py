@@ -47,6 +47,18 @@ def test_app3_root_path_is_the_modules_folder() -> None:
     assert Erlen("erlen.app").root_path == str(Path(inspect.getfile(Erlen)).parent)
 
 
+def test_app1_arguments_may_be_given_in_flasks_order(tmp_path: Path) -> None:
+    app = Erlen(
+        "shop", "/files", "assets", "cdn.example", True, False, "pages",
+        str(tmp_path / "instance"), True, str(tmp_path),
+    )  # fmt: skip
+    assert (app.static_url_path, app.static_host) == ("/files", "cdn.example")
+    assert app.static_folder == str(tmp_path / "assets")
+    assert (app.url_map.host_matching, app.url_map.subdomain_matching) == (True, False)
+    assert (app.template_folder, app.root_path) == ("pages", str(tmp_path))
+    assert app.instance_path == app.config.root_path == str(tmp_path / "instance")
+
+
 def test_app4_instance_path_must_be_absolute() -> None:
     with pytest.raises(ValueError, match="instance_path='relative' is relative"):
         Erlen("shop", instance_path="relative")
@@ -402,6 +414,16 @@ def test_app12_resources_are_read_below_the_root_path(
 def test_app12_resources_are_not_written(app: Erlen) -> None:
     with pytest.raises(ValueError, match=r"not opened with mode 'w'. Use 'r' or 'rb'"):
         app.open_resource("x", "w")
+
+
+def test_app12_resources_of_the_instance_are_read_and_written(tmp_path: Path) -> None:
+    app = Erlen("shop", instance_path=str(tmp_path))
+    with app.open_instance_resource("data.txt", "w") as file:
+        file.write("é")
+    with app.open_instance_resource("data.txt") as file:
+        assert file.read() == "é".encode()
+    with app.open_instance_resource("data.txt", "r", encoding="latin-1") as file:
+        assert file.read() == "é".encode().decode("latin-1")
 
 
 # --- redirects of the router ------------------------------------------------------------------------

@@ -41,6 +41,24 @@ def test_bp1_name_is_one_word(name: str) -> None:
         Blueprint(name, "shop")
 
 
+def test_bp1_arguments_may_be_given_in_flasks_order() -> None:
+    bp = Blueprint(
+        "shop", "shop", "assets", "/files", "pages", "/shop", "www", {"lang": "de"}, "/srv", "tools"
+    )
+    assert (bp.name, bp.import_name, bp.static_folder) == ("shop", "shop", "assets")
+    assert (bp.static_url_path, bp.template_folder) == ("/files", "pages")
+    assert (bp.url_prefix, bp.subdomain) == ("/shop", "www")
+    assert (bp.url_values_defaults, bp.root_path, bp.cli_group) == ({"lang": "de"}, "/srv", "tools")
+
+
+def test_app_blueprints_come_in_the_order_of_registration(app: Erlen) -> None:
+    parent, child, other = (Blueprint(name, "shop") for name in ("parent", "child", "other"))
+    parent.register_blueprint(child)
+    app.register_blueprint(other)
+    app.register_blueprint(parent)
+    assert list(app.iter_blueprints()) == [other, parent, child]
+
+
 def test_bp1_facts_are_kept() -> None:
     bp = Blueprint(
         "bp", __name__, "static", "/files", "templates", "/p", "api", {"a": 1}, "/srv", "g"

@@ -2,13 +2,16 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from erlen.config import DEFAULTS, Config, ConfigAttribute, check, get_debug_flag
+from erlen.exceptions import FrozenError
 
 
 class Settings:
@@ -286,6 +289,15 @@ def test_defaults_fit_their_own_kinds_and_cannot_be_changed() -> None:
         ("WEBSOCKET_ORIGINS", [1]),
         ("APPLICATION_ROOT", None),
         ("SECRET_KEY", 1),
+        ("SERVER_NAME", "https://example.com"),
+        ("SERVER_NAME", "example.com/shop"),
+        ("APPLICATION_ROOT", "shop"),
+        ("APPLICATION_ROOT", ""),
+        ("PREFERRED_URL_SCHEME", "gopher"),
+        ("PREFERRED_URL_SCHEME", None),
+        ("WEBSOCKET_ORIGINS", ["example.com"]),
+        ("WEBSOCKET_ORIGINS", "https://example.com"),
+        ("JSON_MAX_DEPTH", 0),
     ],
 )
 def test_b337_value_of_a_wrong_kind_is_an_error_that_names_the_key(key: str, value: object) -> None:
@@ -304,6 +316,11 @@ def test_b337_value_of_a_wrong_kind_is_an_error_that_names_the_key(key: str, val
         ("TRUSTED_HOSTS", ["example.com"]),
         ("WEBSOCKET_ORIGINS", ("https://a",)),
         ("SECRET_KEY", b"k"),
+        ("SERVER_NAME", "example.com:8000"),
+        ("SERVER_NAME", "[::1]:8000"),
+        ("APPLICATION_ROOT", "/shop"),
+        ("PREFERRED_URL_SCHEME", "https"),
+        ("JSON_MAX_DEPTH", 1),
         ("UNKNOWN", object()),
     ],
 )
@@ -315,6 +332,77 @@ def test_b337_all_wrong_keys_are_named_and_secrets_are_not_shown() -> None:
     with pytest.raises(ValueError, match="TESTING") as caught:
         check({"TESTING": "no", "SECRET_KEY": ["hush"]})
     assert "SECRET_KEY is '***'" in str(caught.value)
+
+
+# --- frozen: APP-10 -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def frozen() -> Config:
+    config = Config("/", {**DEFAULTS, "MAIL_HOST": "a"})
+    config.freeze()
+    return config
+
+
+@pytest.mark.parametrize("key", ["MAX_CONTENT_LENGTH", "SERVER_NAME", "WORKER_THREADS"])
+def test_app10_key_that_was_read_for_good_cannot_be_changed(frozen: Config, key: str) -> None:
+    for change in (
+        lambda: frozen.__setitem__(key, 7),
+        lambda: frozen.update({key: 7}),
+        lambda: frozen.update(**{key: 7}),
+        lambda: frozen.from_mapping({key: 7}),
+    ):
+        with pytest.raises(FrozenError, match=rf"config\['{key}'\] = \.\.\.' was called after"):
+            change()
+    assert frozen[key] == DEFAULTS[key]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config.pop("BODY_TIMEOUT"),
+        lambda config: config.__delitem__("BODY_TIMEOUT"),
+        lambda config: config.__ior__({"BODY_TIMEOUT": 1}),
+    ],
+    ids=["pop", "del", "ior"],
+)
+def test_app10_key_that_was_read_cannot_be_removed(
+    frozen: Config, change: Callable[[Config], Any]
+) -> None:
+    with pytest.raises(FrozenError, match="BODY_TIMEOUT"):
+        change(frozen)
+
+
+def test_keys_of_ones_own_may_be_removed_and_merged(frozen: Config) -> None:
+    frozen |= {"OWN": 1, "OTHER": 2}
+    del frozen["OWN"]
+    assert (frozen.pop("OTHER"), frozen.pop("NONE", 3)) == (2, 3)
+
+
+def test_app10_same_value_may_be_set_again(frozen: Config) -> None:
+    frozen["MAX_CONTENT_LENGTH"] = DEFAULTS["MAX_CONTENT_LENGTH"]
+    frozen.update(DEFAULTS)
+    assert dict(frozen) == {**DEFAULTS, "MAIL_HOST": "a"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "DEBUG", "TESTING", "PROPAGATE_EXCEPTIONS", "TRAP_HTTP_EXCEPTIONS",
+        "TRAP_BAD_REQUEST_ERRORS", "SECRET_KEY", "MAIL_HOST", "MAIL_PORT",
+    ],
+)  # fmt: skip
+def test_app10_key_that_is_read_when_it_is_needed_may_change(frozen: Config, key: str) -> None:
+    frozen[key] = "first"
+    frozen.update({key: "second"})
+    assert frozen[key] == "second"
+
+
+def test_update_takes_what_a_dicts_update_takes(config: Config) -> None:
+    config.update()
+    config.update({"A": 1})
+    config.update([("B", 2)], C=3)
+    assert dict(config) == {"A": 1, "B": 2, "C": 3}
 
 
 # --- B-338 ----------------------------------------------------------------------------------------

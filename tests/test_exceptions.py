@@ -1,5 +1,7 @@
 """Exceptions: EX-1 to EX-3, and the sentences of those that developers see."""
 
+from typing import Any
+
 import pytest
 from markupsafe import Markup
 
@@ -52,6 +54,36 @@ def test_ex1_aborting_with_a_response_raises_it_unchanged() -> None:
 def test_ex1_unknown_code_says_what_to_do() -> None:
     with pytest.raises(LookupError, match="No exception is known for status 600"):
         abort(600)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param("404", "'404' of type str", id="text"),
+        pytest.param(NotFound, "NotFound'> of type type", id="class"),
+        pytest.param(NotFound(), "<NotFound '404: Not Found'> of type NotFound", id="exception"),
+        pytest.param(5.0, "5.0 of type float", id="float"),
+        pytest.param(None, "None of type NoneType", id="none"),
+    ],
+)
+def test_ex1_abort_takes_a_code_or_a_response_and_nothing_else(given: Any, said: str) -> None:
+    with pytest.raises(TypeError, match="Give a status code or a response; an exception is raised"):
+        abort(given)
+    with pytest.raises(TypeError) as caught:
+        abort(given)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [True, 0, 200, 999])
+def test_ex1_code_without_an_exception_is_a_lookup_error(code: int) -> None:
+    with pytest.raises(LookupError, match="No exception is known for status"):
+        abort(code)
+
+
+def test_bd8_text_of_a_missing_key_names_it_for_the_log() -> None:
+    assert str(BadRequestKeyError("k")) == "400 Bad Request: KeyError: 'k'"
+    assert BadRequestKeyError("k").args == ("k",)
+    assert BadRequestKeyError().args == ()
 
 
 def test_ex2_page_is_escaped_and_newlines_are_breaks() -> None:

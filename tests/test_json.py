@@ -1,6 +1,7 @@
 """The JSON provider: what it writes, what it refuses."""
 
 import enum
+import inspect
 import io
 import json
 import math
@@ -16,9 +17,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from erlen import Erlen
 from erlen.exceptions import SetupError, WireError
 from erlen.exchange.json_value import prepare_response_value
-from erlen.json import DefaultJSONProvider, depth
+from erlen.json import DefaultJSONProvider, depth, dump, dumps, load, loads
 from erlen.protocols import JSONProvider
 
 JSON_VALUES = st.recursive(
@@ -401,3 +403,70 @@ def test_depth_counts_brackets_outside_strings(
     value: object, indent: int | None, ascii_only: bool
 ) -> None:
     assert depth(json.dumps(value, indent=indent, ensure_ascii=ascii_only)) == true_depth(value)
+
+
+# --- functions of the module: JS-1 ------------------------------------------------------------------
+
+
+class Shouting(DefaultJSONProvider):
+    def dumps(self, value: object, /, **options: Any) -> str:
+        return super().dumps(value, **options).upper()
+
+    def loads(self, text: str | bytes | bytearray | memoryview, /, **options: Any) -> Any:
+        return ["read", super().loads(text, **options)]
+
+
+def test_js1_without_an_application_the_functions_are_those_of_the_default_provider() -> None:
+    assert dumps({"b": "\xe9", "a": UUID(int=1)}, sort_keys=True) == (
+        '{"a":"00000000-0000-0000-0000-000000000001","b":"\xe9"}'
+    )
+    assert loads(b'{"a": 1}', parse_int=str) == {"a": "1"}
+    with pytest.raises(WireError, match="NaN"):
+        loads("NaN")
+
+
+def test_js1_files_are_written_and_read() -> None:
+    file = io.StringIO()
+    dump({"b": 1, "a": 2}, file, sort_keys=True)
+    assert file.getvalue() == '{"a":2,"b":1}'
+    file.seek(0)
+    assert load(file, parse_int=str) == {"a": "2", "b": "1"}
+    assert load(io.BytesIO(b"[1]")) == [1]
+
+
+def test_js1_in_a_context_the_functions_are_those_of_its_application() -> None:
+    app, file = Erlen("shop"), io.StringIO()
+    app.json = Shouting(app)
+    with app.app_context():
+        dump("a", file)
+        assert (dumps("a"), file.getvalue()) == ('"A"', '"A"')
+        assert loads("1") == load(io.StringIO("1")) == ["read", 1]
+    assert dumps("a") == '"a"'
+
+
+async def name() -> str:
+    return "Ada"
+
+
+@pytest.mark.parametrize("place", [lambda value: value, lambda value: {"a": [value]}])
+def test_coroutine_in_a_value_says_to_await_it(provider: DefaultJSONProvider, place: Any) -> None:
+    """The coroutine is closed, or the interpreter would warn that nobody awaited it."""
+    coroutine = name()
+    with pytest.raises(TypeError, match=r"type coroutine .* not awaited\. Write 'await' in front"):
+        provider.dumps(place(coroutine))
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+class Later:
+    def __await__(self) -> Any:
+        yield
+
+
+def test_any_other_awaitable_in_a_value_says_to_await_it(provider: DefaultJSONProvider) -> None:
+    with pytest.raises(TypeError, match=r"type Later .* not awaited"):
+        provider.dumps([Later()])
+
+
+def test_set_in_a_value_says_to_sort_it(provider: DefaultJSONProvider) -> None:
+    with pytest.raises(TypeError, match=r"type set .* no order\. Return sorted"):
+        provider.dumps({"a": {1}})

@@ -176,6 +176,34 @@ def test_cx2_attribute_of_an_unbound_proxy_raises(proxy: Any) -> None:
         iter(proxy)
 
 
+@pytest.mark.parametrize(("name", "proxy"), PROXIES.items(), ids=PROXIES)
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda proxy: proxy.anything, id="get"),
+        pytest.param(lambda proxy: setattr(proxy, "anything", 1), id="set"),
+        pytest.param(lambda proxy: delattr(proxy, "anything"), id="delete"),
+        pytest.param(lambda proxy: proxy["anything"], id="item"),
+        pytest.param(len, id="len"),
+        pytest.param(hash, id="hash"),
+        pytest.param(aiter, id="aiter"),
+        pytest.param(copy.copy, id="copy"),
+        pytest.param(lambda proxy: proxy._get_current_object(), id="object"),
+    ],
+)
+def test_cx2_error_outside_of_a_context_names_the_proxy(name: str, proxy: Any, use: Any) -> None:
+    with pytest.raises(OutsideContextError, match=f"^'{name}' stands for nothing here") as caught:
+        use(proxy)
+    assert "There is no context here: no exchange is running." in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["request", "websocket"])
+def test_cx2_error_in_an_application_context_names_the_proxy(app: Erlen, name: str) -> None:
+    proxy: Any = PROXIES[name]
+    with pytest.raises(OutsideContextError, match=f"^'{name}' stands .* application context"):
+        _ = proxy.path
+
+
 @pytest.mark.parametrize("proxy", PROXIES.values(), ids=PROXIES)
 def test_tools_that_look_at_every_global_find_nothing_special(proxy: Any) -> None:
     assert inspect.unwrap(proxy) is proxy

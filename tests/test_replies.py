@@ -1,11 +1,11 @@
 """``make_response``, ``jsonify`` and ``redirect``: RV-1 to RV-3."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
-from erlen import Erlen, Response, jsonify, make_response, redirect
+from erlen import Erlen, Response, jsonify, make_response, redirect, request, stream_with_context
 from erlen.exceptions import OutsideContextError
 
 
@@ -108,3 +108,27 @@ async def test_outside_of_a_context_each_says_what_to_do(app: Erlen, function: A
 
     with pytest.raises(OutsideContextError, match="app_context"):
         Context().run(function)
+
+
+# --- streams: ST-2 ----------------------------------------------------------------------------------
+
+
+async def test_st2_stream_with_context_may_be_wrapped_around_a_generator(app: Erlen) -> None:
+    @app.get("/<name>")
+    def view(name: str) -> Iterator[str]:
+        return stream_with_context(part for part in (request.path, " ", name))
+
+    assert (await app.test_client().get("/Ada")).text == "/Ada Ada"
+
+
+async def test_st2_stream_with_context_may_be_a_decorator(app: Erlen) -> None:
+    @app.get("/<name>")
+    async def view(name: str) -> AsyncIterator[str]:
+        @stream_with_context
+        async def generate() -> AsyncIterator[str]:
+            yield request.path
+            yield f" {name}"
+
+        return generate()
+
+    assert (await app.test_client().get("/Ada")).text == "/Ada Ada"

@@ -5,6 +5,7 @@ import importlib.util
 import queue
 import sys
 import threading
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
@@ -12,6 +13,7 @@ import pytest
 from anyio.lowlevel import current_token
 
 import erlen.threads as module
+from erlen import Erlen, websocket
 from erlen.threads import Threads, Worker
 
 
@@ -178,6 +180,27 @@ async def test_a_thread_that_waits_for_its_exchange_keeps_nobody_from_running() 
     waiting.release()
     other.release()
     threads.close()
+
+
+async def test_open_websockets_keep_no_def_view_from_running() -> None:
+    """Each has a thread since its ``def`` hook, and holds a place only while that runs."""
+    app = Erlen("chat")
+    app.config["WORKER_THREADS"] = 2
+    app.before_websocket(lambda: None)
+    app.get("/")(lambda: "view")
+    app.websocket("/")(say_and_wait)
+    client = app.test_client()
+    async with AsyncExitStack() as sessions:
+        for _ in range(41):
+            session = await sessions.enter_async_context(client.websocket("/"))
+            assert await session.receive() == "open"
+        with anyio.fail_after(5):
+            assert (await client.get("/")).text == "view"
+
+
+async def say_and_wait() -> None:
+    await websocket.send("open")
+    await websocket.receive()
 
 
 async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:

@@ -32,6 +32,7 @@ from erlen.pipeline.registry import (
     LifespanDeclarations,
     Registry,
     check_callable,
+    check_used_with_parentheses,
     declaration_site,
     endpoint_of,
     rule_methods,
@@ -216,6 +217,7 @@ class Erlen(Registry):
             options: Passed on.
         """
         self.check_open("add_middleware")
+        check_callable("add_middleware", factory)
         self._middleware.append((factory, options))
 
     # --- declarations -----------------------------------------------------------------------------
@@ -244,7 +246,8 @@ class Erlen(Registry):
             ValueError, LookupError, TypeError: The rule is malformed.
         """
         self.check_open("add_url_rule")
-        check_callable("add_url_rule", view_func)
+        if view_func is not None:
+            check_callable("add_url_rule", view_func)
         site = options.pop("origin", None) or declaration_site()
         endpoint = endpoint or endpoint_of(view_func)
         methods, automatic = rule_methods(
@@ -275,6 +278,7 @@ class Erlen(Registry):
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Attach the decorated view to an endpoint, in place of one that it may have."""
         self.check_open("endpoint")
+        check_used_with_parentheses("endpoint", endpoint)
 
         def register(view: F) -> F:
             self.view_functions[endpoint] = view
@@ -303,6 +307,7 @@ class Erlen(Registry):
     def teardown_appcontext(self, function: F) -> F:
         """Call at the end of every exchange and application context, with the error or ``None``."""
         self.check_open("teardown_appcontext")
+        check_callable("teardown_appcontext", function)
         self.teardown_appcontext_functions.append(function)
         return function
 
@@ -313,24 +318,28 @@ class Erlen(Registry):
         :attr:`state`. It may take the application as its argument.
         """
         self.check_open("lifespan")
+        check_callable("lifespan", function)
         self.lifespan_declarations.lifespans.append(function)
         return function
 
     def before_serving(self, function: F) -> F:
         """Call at startup, in order of declaration."""
         self.check_open("before_serving")
+        check_callable("before_serving", function)
         self.lifespan_declarations.before_serving.append(function)
         return function
 
     def while_serving(self, function: F) -> F:
         """Run an ``async def`` with one ``yield`` around serving."""
         self.check_open("while_serving")
+        check_callable("while_serving", function)
         self.lifespan_declarations.while_serving.append(function)
         return function
 
     def after_serving(self, function: F) -> F:
         """Call at shutdown, in order of declaration."""
         self.check_open("after_serving")
+        check_callable("after_serving", function)
         self.lifespan_declarations.after_serving.append(function)
         return function
 

@@ -5,7 +5,12 @@ from typing import Any, TypeVar
 
 from erlen.exceptions import SetupError
 from erlen.location import find_root_path
-from erlen.pipeline.registry import Registry, declaration_site, endpoint_of
+from erlen.pipeline.registry import (
+    Registry,
+    check_used_with_parentheses,
+    declaration_site,
+    endpoint_of,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -158,6 +163,7 @@ class Blueprint(Registry):
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Attach the decorated view to an endpoint whose rule was added without a view."""
         self.check_open("endpoint")
+        check_used_with_parentheses("endpoint", endpoint)
         endpoint = _checked_endpoint(endpoint)
 
         def register(view: F) -> F:

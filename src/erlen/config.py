@@ -155,6 +155,21 @@ class Config(dict[str, Any]):
         for key, value in dict(*args, **kwargs).items():
             self[key] = value
 
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # a dict's, by update()
+        self.update(other)
+        return self
+
+    def __delitem__(self, key: str) -> None:
+        if key in self._frozen:
+            raise FrozenError(f"del config[{key!r}]")
+        super().__delitem__(key)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove a key and return its value; as a dict's."""
+        if key in self._frozen:
+            raise FrozenError(f"config.pop({key!r})")
+        return super().pop(key, *default)
+
     def from_pyfile(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
         """Run a Python file and take its names in upper case.
 

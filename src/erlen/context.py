@@ -170,18 +170,19 @@ class Context:
     @property
     def url_adapter(self) -> MapAdapter:
         """What builds URLs as this exchange's client sees them."""
-        if self._adapter is None:
-            exchange = self.exchange
-            self._adapter = self.app.bind_url_map(exchange)
-        return self._adapter
+        adapter = self._adapter
+        if adapter is None:
+            adapter = self._adapter = self.app.bind_url_map(self.exchange)
+        return adapter
 
     # --- what a response needs (protocols.Exchange) -----------------------------------------------
 
     async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
         """Call *function* in the exchange's one worker thread and return what it returns."""
-        if self._worker is None:
-            self._worker = self.line.threads.worker()
-        return await self._worker.run(function, *args)
+        worker = self._worker
+        if worker is None:
+            worker = self._worker = self.line.threads.worker()
+        return await worker.run(function, *args)
 
     async def wait_disconnected(self) -> None:
         """Return when the HTTP client has left."""

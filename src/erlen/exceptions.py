@@ -617,19 +617,20 @@ class RequestRedirect(HTTPException, RoutingException):
         return [("Location", self.new_url)]
 
 
+_NAMED: tuple[type[HTTPException], ...] = (
+    BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable,
+    RequestTimeout, Conflict, Gone, LengthRequired, PreconditionFailed,
+    RequestEntityTooLarge, RequestURITooLarge, UnsupportedMediaType,
+    RequestedRangeNotSatisfiable, ExpectationFailed, ImATeapot, MisdirectedRequest,
+    UnprocessableEntity, Locked, FailedDependency, PreconditionRequired, TooManyRequests,
+    RequestHeaderFieldsTooLarge, UnavailableForLegalReasons, InternalServerError,
+    NotImplemented, BadGateway, ServiceUnavailable, GatewayTimeout, HTTPVersionNotSupported,
+)  # fmt: skip
+
 #: Status code → the exception that ``abort(code)`` raises.
 default_exceptions: dict[int, type[HTTPException]] = {
-    cls.code: cls
-    for cls in (
-        BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable,
-        RequestTimeout, Conflict, Gone, LengthRequired, PreconditionFailed,
-        RequestEntityTooLarge, RequestURITooLarge, UnsupportedMediaType,
-        RequestedRangeNotSatisfiable, ExpectationFailed, ImATeapot, MisdirectedRequest,
-        UnprocessableEntity, Locked, FailedDependency, PreconditionRequired, TooManyRequests,
-        RequestHeaderFieldsTooLarge, UnavailableForLegalReasons, InternalServerError,
-        NotImplemented, BadGateway, ServiceUnavailable, GatewayTimeout, HTTPVersionNotSupported,
-    )
-}  # fmt: skip
+    cls.code: cls for cls in _NAMED if cls.code is not None
+}
 
 
 def abort(code: Any, /, *args: Any, **kwargs: Any) -> NoReturn:

@@ -52,7 +52,7 @@ class Proxy:
         delattr(self._find(), name)
 
     @property  # type: ignore[misc]  # isinstance() looks here
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # read-only
         try:
             return type(self._find())
         except OutsideContextError:

@@ -19,6 +19,7 @@ from anyio.lowlevel import RunVar, current_token
 
 # COMPAT: where sniffio is installed, anyio notes the running library in this variable. A thread
 # runs none: with the note, ``anyio.run()`` in a ``def`` view would refuse to start.
+_running_library: contextvars.ContextVar[str | None]
 try:
     from sniffio import current_async_library_cvar as _running_library
 except ImportError:

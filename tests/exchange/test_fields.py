@@ -43,6 +43,11 @@ def test_b041_names_with_underscores_are_names_of_their_own() -> None:
         ("referer", "http://a/", "referrer", "http://a/"),
         ("origin", "http://a", "origin", "http://a"),
         ("sec-fetch-site", "same-origin", "sec_fetch_site", "same-origin"),
+        ("sec-fetch-mode", "navigate", "sec_fetch_mode", "navigate"),
+        ("sec-fetch-user", "?1", "sec_fetch_user", True),
+        ("sec-fetch-user", "?0", "sec_fetch_user", False),
+        ("sec-fetch-user", "1", "sec_fetch_user", False),
+        ("sec-fetch-dest", "document", "sec_fetch_dest", "document"),
         ("content-type", "Text/HTML; charset=X", "content_type", "Text/HTML; charset=X"),
         ("content-type", "Text/HTML; charset=X", "mimetype", "text/html"),
         ("content-type", "Text/HTML; charset=X", "mimetype_params", {"charset": "X"}),
@@ -64,7 +69,8 @@ def test_rq6_a_field_is_an_attribute(name: str, text: str, attribute: str, value
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
-        ("referrer", None), ("origin", None), ("sec_fetch_site", None), ("content_type", None),
+        ("referrer", None), ("origin", None), ("sec_fetch_site", None), ("sec_fetch_mode", None),
+        ("sec_fetch_user", False), ("sec_fetch_dest", None), ("content_type", None),
         ("mimetype", ""), ("mimetype_params", {}), ("is_json", False), ("content_encoding", None),
         ("content_length", None), ("date", None), ("max_forwards", None), ("authorization", None),
         ("access_control_request_headers", None), ("access_control_request_method", None),

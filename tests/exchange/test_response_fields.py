@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from erlen.exchange.response import Response
-from erlen.exchange.response_fields import ResponseFields, header_field
+from erlen.exchange.response_fields import ResponseFields, header_field, header_set
 from erlen.wire.credentials import WWWAuthenticate
 from erlen.wire.params import HeaderSet
 from erlen.wire.ranges import ContentRange
@@ -164,3 +164,4 @@ def test_ds6_challenges_are_one_a_list_or_none() -> None:
 
 def test_on_the_class_a_field_is_itself() -> None:
     assert isinstance(ResponseFields.age, header_field)
+    assert isinstance(ResponseFields.vary, header_set)

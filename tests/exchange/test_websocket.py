@@ -299,10 +299,28 @@ async def test_ws3_text_and_bytes_are_sent(data: Any, key: str, value: Any) -> N
     assert link.sent[-1] == {"type": "websocket.send", key: value}
 
 
-async def test_ws3_json_is_sent_as_text() -> None:
+@pytest.mark.parametrize(
+    ("args", "kwargs", "text"),
+    [
+        pytest.param(({"a": [1]},), {}, '{"a":[1]}', id="one"),
+        pytest.param((1, "b"), {}, '[1,"b"]', id="several"),
+        pytest.param((), {"b": 1, "a": 2}, '{"b":1,"a":2}', id="keywords"),
+        pytest.param((), {}, "null", id="none"),
+        pytest.param((None,), {}, "null", id="null"),
+        pytest.param(([],), {}, "[]", id="empty"),
+    ],
+)
+async def test_ws3_json_is_sent_as_text(args: Any, kwargs: Any, text: str) -> None:
     link = await opened()
-    await link.socket.send_json({"a": [1]})
-    assert link.sent[-1]["text"] == '{"a":[1]}'
+    await link.socket.send_json(*args, **kwargs)
+    assert link.sent[-1]["text"] == text
+
+
+async def test_ws3_json_of_values_and_keywords_is_refused_and_sends_nothing() -> None:
+    link = Link()
+    with pytest.raises(TypeError, match=r"cannot have 1 positional arguments and the keywords"):
+        await link.socket.send_json(1, a=2)
+    assert link.sent == []
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,31 @@ async def test_sy_view_behind_a_def_decorator_is_awaited(is_async: bool) -> None
     app.get("/<name>")(decorated(asynchronous if is_async else plain))
     response = await app.test_client().get("/Ada")
     assert response.text == f"Ada {'loop' if is_async else 'thread'}"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param((201,), id="status"),
+        pytest.param((201, {"x-a": "b"}), id="status-and-headers"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["view", "handler"])
+async def test_sy_coroutine_in_a_tuple_of_a_def_function_is_awaited(
+    kind: str, rest: tuple[Any, ...]
+) -> None:
+    app = Erlen("shop")
+    if kind == "view":
+        app.get("/")(lambda: (coroutine("body in the "), *rest))
+    else:
+        app.errorhandler(404)(lambda error: (coroutine("body in the "), *rest))
+    response = await app.test_client().get("/")
+    assert (response.status_code, response.text) == (201, "body in the loop")
+    assert response.headers.get("x-a") == ("b" if len(rest) == 2 else None)
+
+
+@pytest.mark.parametrize("value", [(), ("text", 201), [coroutine]])
+async def test_other_values_of_a_def_function_stay_as_they_are(value: Any) -> None:
+    app = Erlen("shop")
+    async with app.app_context():
+        assert await adapt(lambda: value)() is value

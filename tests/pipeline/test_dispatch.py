@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from erlen import Blueprint, Erlen, Response, after_this_request, g, request, websocket
+from erlen import Blueprint, Erlen, Response, abort, after_this_request, g, request, websocket
 from erlen.exceptions import (
     ClientDisconnected,
     Forbidden,
@@ -741,7 +741,7 @@ async def test_internal_server_error_has_no_original_after_abort(app: Erlen) -> 
     assert (await get(app)).text == "None"
 
 
-# --- streams that fail: ST-2, law 7 -----------------------------------------------------------------
+# --- streams that fail: ST-1, law 7 -----------------------------------------------------------------
 
 STREAMS = ("async-generator", "def-generator", "iterator")
 
@@ -883,17 +883,34 @@ async def test_b313_before_hook_that_returns_garbage_is_named(
     assert text_of(caplog.records[0]).startswith("A before hook returned")
 
 
-@pytest.mark.parametrize("garbage", ["text", 5, None])
-@pytest.mark.parametrize("once", [True, False], ids=["after-this-request", "after-request"])
+GARBAGE = pytest.mark.parametrize("garbage", ["text", 5, None])
+
+
+@GARBAGE
 async def test_b314_after_hook_that_returns_no_response_is_named(
-    app: Erlen, caplog: pytest.LogCaptureFixture, garbage: Any, once: bool
+    app: Erlen, caplog: pytest.LogCaptureFixture, garbage: Any
 ) -> None:
+    @app.after_request
     def careless(response: Response) -> Any:
         return garbage
 
-    app.get("/")(lambda: after_this_request(careless) and "view" if once else "view")
-    if not once:
-        app.after_request(careless)
+    app.get("/")(lambda: "view")
+    assert (await get(app)).status_code == 500
+    assert f"careless' returned {garbage!r}. Return the resp" in text_of(caplog.records[0])
+
+
+@GARBAGE
+async def test_b314_function_of_this_request_that_returns_no_response_is_named(
+    app: Erlen, caplog: pytest.LogCaptureFixture, garbage: Any
+) -> None:
+    @app.get("/")
+    async def view() -> str:
+        @after_this_request
+        def careless(response: Response) -> Any:
+            return garbage
+
+        return "view"
+
     assert (await get(app)).status_code == 500
     assert f"careless' returned {garbage!r}. Return the resp" in text_of(caplog.records[0])
 
@@ -913,7 +930,7 @@ def str_of(number: int) -> str:
     return str(number)
 
 
-# --- requests that are refused: B-001, law 11 -------------------------------------------------------
+# --- requests that are refused: law 11 --------------------------------------------------------------
 
 REFUSED = pytest.mark.parametrize(
     ("target", "status"),
@@ -957,3 +974,20 @@ async def test_refused_websocket_meets_its_error_handler_and_no_hook(app: Erlen)
             pass
     assert (caught.value.response.status_code, caught.value.response.text) == (403, "no foreigners")
     assert log == ["teardown_appcontext"]
+
+
+async def test_pains54_answer_to_a_stream_that_failed_first_passes_the_after_hooks() -> None:
+    app = Erlen("shop")
+
+    @app.after_request
+    async def allow(response: Response) -> Response:
+        response.headers["X-CORS"] = "yes"
+        return response
+
+    @app.get("/")
+    async def view() -> AsyncIterator[str]:
+        abort(404)
+        yield ""
+
+    response = await app.test_client().get("/")
+    assert (response.status_code, response.headers["x-cors"]) == (404, "yes")

@@ -242,6 +242,37 @@ async def test_b307_failing_startup_is_reported_with_its_traceback(
     assert "in connect" in server.sent[0]["message"]
 
 
+async def test_b307_wrong_setting_is_a_failed_startup(app: Erlen) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = "16MB"
+    server = Server()
+    with pytest.raises(ValueError, match="MAX_CONTENT_LENGTH is '16MB'"):
+        await server.run(app)
+    assert server.types == ["startup.failed"]
+    message = server.sent[0]["message"]
+    assert message.startswith("Traceback")
+    assert "MAX_CONTENT_LENGTH is '16MB'" in message
+
+
+async def test_b307_rule_without_a_view_is_a_failed_startup(app: Erlen) -> None:
+    app.add_url_rule("/", "home")
+    server = Server()
+    with pytest.raises(SetupError, match="no view"):
+        await server.run(app)
+    assert server.types == ["startup.failed"]
+
+
+async def test_b307_wrong_setting_raises_in_each_request_of_a_server_without_a_lifespan(
+    app: Erlen,
+) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = "16MB"
+    client = app.test_client(raise_app_exceptions=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="MAX_CONTENT_LENGTH is '16MB'"):
+            await client.get("/")
+    app.config["MAX_CONTENT_LENGTH"] = 16
+    assert (await client.get("/")).status_code == 404
+
+
 async def test_b307_what_had_started_is_ended_in_reverse(app: Erlen, log: list[str]) -> None:
     declare_all(app, log)
     app.before_serving(lambda: 1 / 0)

@@ -94,3 +94,181 @@ async def test_mt14_a_redirect_function_is_called_once(app: Erlen) -> None:
     app.add_url_rule("/old", "old", redirect_to=target)
     assert (await app.test_client().get("/old")).location == "/new"
     assert len(calls) == 1
+
+
+# --- paths without placeholders, found by their raw bytes -------------------------------------------
+
+
+class Sent:
+    """What a bare server was sent: the last status, headers and body."""
+
+    def __init__(self) -> None:
+        self.start: Any = None
+        self.body = b""
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message
+        self.body += message.get("body", b"")
+
+    @property
+    def status(self) -> int:
+        status: int = self.start["status"]
+        return status
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.start["headers"])
+
+
+async def sent_by(app: Erlen, path: str = "/a", method: str = "GET", **scope: Any) -> Sent:
+    """Serve a request whose scope has what a server may leave out only when it is in *scope*."""
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    sent = Sent()
+    target = {"type": "http", "method": method, "path": path, "headers": [(b"host", b"localhost")]}
+    await app({**target, **scope}, receive, sent)
+    return sent
+
+
+@pytest.fixture
+def fixed(app: Erlen) -> Erlen:
+    """An application with ``/a`` for GET beside a rule that takes POST there, too."""
+    app.get("/a", endpoint="fixed")(lambda: f"fixed {request.path} {request.query_string!r}")
+    app.post("/<name>", endpoint="dynamic")(lambda name: f"dynamic {name}")
+    return app
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param({"raw_path": b"/a"}, id="raw-path"),
+        pytest.param({}, id="no-raw-path"),
+        pytest.param({"raw_path": None}, id="raw-path-none"),
+        pytest.param({"raw_path": b"/%61"}, id="percent-encoded"),
+        pytest.param({"path": "/root/a", "raw_path": b"/a", "root_path": "/root"}, id="root-path"),
+        pytest.param(
+            {"path": "/root/a", "raw_path": b"/root/a", "root_path": "/root"}, id="full-raw-path"
+        ),
+    ],
+)
+async def test_fixed_path_is_found_however_the_server_tells_it(
+    fixed: Erlen, scope: dict[str, Any]
+) -> None:
+    sent = await sent_by(fixed, **{"path": "/a", "query_string": b"q=1", **scope})
+    assert (sent.status, sent.body) == (200, b"fixed /a b'q=1'")
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        pytest.param({"raw_path": b"/a", "path": "/b"}, 400, id="paths-disagree"),
+        pytest.param({"raw_path": b"/b", "path": "/a"}, 400, id="raw-paths-disagree"),
+        pytest.param({"raw_path": b"/a", "root_path": "/root"}, 404, id="not-below-the-root"),
+        pytest.param({"raw_path": b"/a", "headers": []}, 400, id="no-host"),
+        pytest.param({"raw_path": b"/a/", "path": "/a/"}, 404, id="other-path"),
+    ],
+)
+async def test_fixed_path_is_no_way_around_a_check(
+    fixed: Erlen, scope: dict[str, Any], status: int
+) -> None:
+    assert (await sent_by(fixed, **scope)).status == status
+
+
+@pytest.mark.parametrize("raw_path", [b"/a", None])
+@pytest.mark.parametrize(("length", "status"), [(18, 200), (19, 414)])
+async def test_fixed_path_and_its_query_have_the_limit_of_every_address(
+    fixed: Erlen, raw_path: bytes | None, length: int, status: int
+) -> None:
+    fixed.config["MAX_URL_LENGTH"] = 20
+    sent = await sent_by(fixed, raw_path=raw_path, query_string=b"q" * length)
+    assert sent.status == status
+
+
+async def test_fixed_path_longer_than_the_limit_is_414(fixed: Erlen) -> None:
+    fixed.config["MAX_URL_LENGTH"] = 1
+    assert (await sent_by(fixed, raw_path=b"/a")).status == 414
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "body"),
+    [
+        pytest.param("GET", 200, b"fixed /a b''", id="get"),
+        pytest.param("HEAD", 200, b"", id="head"),
+        pytest.param("POST", 200, b"dynamic a", id="of-a-rule-with-a-placeholder"),
+        pytest.param("OPTIONS", 204, b"", id="automatic-options"),
+        pytest.param("DELETE", 405, None, id="of-no-rule"),
+        pytest.param("get", 405, None, id="in-lower-case"),
+    ],
+)
+async def test_fixed_path_has_the_methods_of_all_rules(
+    fixed: Erlen, method: str, status: int, body: bytes | None
+) -> None:
+    sent = await sent_by(fixed, method=method, raw_path=b"/a")
+    assert (sent.status, sent.body if body is not None else None) == (status, body)
+    if status != 200:
+        assert sent.headers[b"allow"] == b"GET, HEAD, OPTIONS, POST"
+
+
+async def test_rt6_fixed_path_may_answer_options_with_its_view(app: Erlen) -> None:
+    app.route("/a", methods=["GET", "OPTIONS"])(lambda: f"view {request.method}")
+    sent = await sent_by(app, method="OPTIONS", raw_path=b"/a")
+    assert (sent.status, sent.body) == (200, b"view OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_rules_of_one_fixed_path_share_it_by_their_methods(app: Erlen, method: str) -> None:
+    app.get("/a", endpoint="get")(lambda: "GET")
+    app.post("/a", endpoint="post")(lambda: "POST")
+    assert (await sent_by(app, method=method, raw_path=b"/a")).body == method.encode()
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "location"),
+    [
+        pytest.param("/a", {"redirect_to": "/b"}, b"/b", id="redirect-to"),
+        pytest.param("/a/", {}, b"/a/", id="missing-slash"),
+    ],
+)
+async def test_fixed_path_that_redirects_does_so(
+    app: Erlen, rule: str, options: dict[str, str], location: bytes
+) -> None:
+    app.get(rule, **options)(view)
+    sent = await sent_by(app, raw_path=b"/a")
+    assert (sent.status, sent.headers[b"location"]) == (308, location)
+
+
+async def test_fixed_path_with_defaults_gives_them_to_its_view(app: Erlen) -> None:
+    app.get("/a", defaults={"page": 1})(lambda page: f"page {page}")
+    assert (await sent_by(app, raw_path=b"/a")).body == b"page 1"
+
+
+async def test_view_arguments_of_one_request_are_not_those_of_the_next(app: Erlen) -> None:
+    @app.url_value_preprocessor
+    def count(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        assert values is not None
+        values["count"] = len(values)
+
+    app.get("/a")(lambda count: f"{count}")
+    for _ in range(2):
+        assert (await sent_by(app, raw_path=b"/a")).body == b"0"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param({"host_matching": True}, id="hosts"),
+        pytest.param({"subdomain_matching": True}, id="subdomains"),
+    ],
+)
+async def test_map_with_domains_tells_its_fixed_paths_apart(kind: dict[str, Any]) -> None:
+    app = Erlen("shop", **kind)
+    app.config["SERVER_NAME"] = "example.com"
+    name = {"host": "a.example.com"} if "host_matching" in kind else {"subdomain": "a"}
+    app.get("/a", **name)(lambda: "a")
+    sent = await sent_by(app, raw_path=b"/a", headers=[(b"host", b"a.example.com")])
+    assert (sent.status, sent.body) == (200, b"a")
+    other = await sent_by(app, raw_path=b"/a", headers=[(b"host", b"example.com")])
+    assert other.status == 404

@@ -328,6 +328,20 @@ async def test_b316_handler_that_returns_garbage_is_a_500(app: Erlen, garbage: A
     assert (await get(app)).status_code == 500
 
 
+async def test_b316_handler_that_returns_none_is_named(
+    app: Erlen, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.errorhandler(ValueError)
+    async def forgetful(error: ValueError) -> None:
+        pass
+
+    app.get("/")(raising(ValueError()))
+    assert (await get(app)).status_code == 500
+    exc_info = caplog.records[0].exc_info
+    assert exc_info
+    assert "forgetful' returned None, or ended without a return" in str(exc_info[1])
+
+
 async def test_b316_handler_of_500_that_returns_garbage_is_a_fixed_page(app: Erlen) -> None:
     app.get("/")(raising(ValueError()))
     app.errorhandler(500)(lambda error: None)
@@ -417,6 +431,33 @@ async def test_er10_mixed_group_may_have_a_handler_of_its_own(app: Erlen) -> Non
     app.get("/")(raising(group(LookupError(), ValueError())))
     app.errorhandler(ExceptionGroup)(lambda error: error.message)
     assert (await get(app)).text == "tasks"
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        pytest.param((OSError(), OSError()), id="one-kind"),
+        pytest.param((OSError(), LookupError()), id="mixed"),
+        pytest.param((NotFound(), NotFound()), id="http"),
+        pytest.param((group(OSError()), ValueError()), id="nested"),
+    ],
+)
+async def test_er10_group_whose_leaves_have_no_handler_is_given_to_its_own(
+    app: Erlen, errors: tuple[Exception, ...]
+) -> None:
+    error = group(*errors)
+    seen: list[Exception] = []
+    app.get("/")(raising(error))
+    app.errorhandler(ExceptionGroup)(lambda error: noted(seen, error, "handled"))
+    assert (await get(app)).text == "handled"
+    assert seen == [error]
+
+
+async def test_er10_handler_of_the_leaf_beats_that_of_the_group(app: Erlen) -> None:
+    app.get("/")(raising(group(OSError())))
+    app.errorhandler(ExceptionGroup)(lambda error: "group")
+    app.errorhandler(OSError)(lambda error: "leaf")
+    assert (await get(app)).text == "leaf"
 
 
 async def test_er10_group_of_bad_bytes_is_their_4xx(app: Erlen) -> None:

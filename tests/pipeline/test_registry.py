@@ -1,5 +1,6 @@
 """Declarations: what is taken, what is refused, and where they stand in the user's code."""
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -181,6 +182,90 @@ def test_rt9_duplicate_rules_are_refused_with_both_origins(registry: Any) -> Non
     second = here(-1)
     assert first in str(caught.value)
     assert second in str(caught.value)
+
+
+# --- what cannot be declared ------------------------------------------------------------------------
+
+
+DECORATORS = (
+    "route", "get", "post", "put", "patch", "delete", "websocket", "errorhandler", "endpoint",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("call", DECORATORS)
+def test_decorator_without_parentheses_says_how_to_write_it(registry: Any, call: str) -> None:
+    sentence = rf"{call} was used without parentheses, on .* Write @{call}\(\.\.\.\)"
+    with pytest.raises(TypeError, match=sentence):
+        getattr(registry, call)(view)
+    assert list(rules_of(registry)) == []
+
+
+@pytest.mark.parametrize("what", ["x", None, 5])
+@pytest.mark.parametrize(
+    "call",
+    ["teardown_appcontext", "lifespan", "before_serving", "while_serving", "after_serving",
+     "add_middleware"],
+)  # fmt: skip
+def test_what_cannot_be_called_is_refused_where_it_is_declared(call: str, what: Any) -> None:
+    with pytest.raises(TypeError, match=rf"{call}\(\) was given .* Give a function"):
+        getattr(Erlen("shop"), call)(what)
+
+
+def test_error_handler_that_cannot_be_called_is_refused(registry: Any) -> None:
+    with pytest.raises(TypeError, match="which cannot be called"):
+        registry.register_error_handler(404, "x")
+
+
+class AsyncObject:
+    async def __call__(self, endpoint: str, values: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("function", [AsyncObject(), functools.partial(AsyncObject(), "endpoint")])
+def test_url12_any_kind_of_coroutine_function_is_refused(registry: Any, function: Any) -> None:
+    with pytest.raises(TypeError, match="cannot wait for it"):
+        registry.url_defaults(function)
+
+
+HOOKS = (
+    "before_request", "after_request", "teardown_request",
+    "before_websocket", "after_websocket", "teardown_websocket",
+    "url_value_preprocessor", "url_defaults", "context_processor",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_hook_that_cannot_be_called_is_refused_where_it_is_declared(
+    registry: Any, hook: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"{hook}\(\) was given 'x' of type str, which cannot be"):
+        getattr(registry, hook)("x")
+
+
+def declare(registry: Any, call: str, *given: Any, **options: Any) -> None:
+    """Declare, and register the blueprint: an application sees its rules only then."""
+    getattr(registry, call)(*given, **options)
+    rules_of(registry)
+
+
+@pytest.mark.parametrize("call", ["add_url_rule", "add_websocket"])
+def test_view_that_cannot_be_called_is_refused(registry: Any, call: str) -> None:
+    with pytest.raises(TypeError, match="was given 'view' of type str, which cannot be called"):
+        declare(registry, call, "/", "home", "view")
+
+
+def test_rt10_websocket_rule_for_another_method_is_refused(registry: Any) -> None:
+    with pytest.raises(ValueError, match="POST"):
+        declare(registry, "add_websocket", "/", "socket", view, methods=["POST"])
+
+
+def test_url12_function_of_url_defaults_must_not_be_a_coroutine_function(registry: Any) -> None:
+    async def language(endpoint: str, values: dict[str, Any]) -> None:
+        pass
+
+    with pytest.raises(TypeError, match=r"language' is 'async def'.* Write it as 'def'\."):
+        registry.url_defaults(language)
+    assert registry.declared.url_defaults == []
 
 
 # --- handlers: ER-1 ---------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What type checkers must see; mypy and pyright check this file, nobody runs it: TY-1."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 from erlen import (
@@ -24,6 +24,17 @@ from erlen import (
 from erlen.config import Config
 from erlen.context import Globals
 from erlen.exceptions import NotFound
+from erlen.typing import (
+    AfterRequestCallable,
+    BeforeRequestCallable,
+    ErrorHandlerCallable,
+    HeadersValue,
+    ResponseReturnValue,
+    ResponseValue,
+    RouteCallable,
+    StatusCode,
+    TeardownCallable,
+)
 
 app = Erlen(__name__)
 blueprint = Blueprint("pages", __name__)
@@ -130,6 +141,56 @@ def check_after_this(response: Response) -> Response:
 
 
 assert_type(after_this_request(check_after_this)(Response()), Response)
+
+
+async def check_decorated_after_this() -> None:
+    @after_this_request
+    def plain(response: Response) -> Response:
+        return response
+
+    @after_this_request
+    async def asynchronous(response: Response) -> Response:
+        return response
+
+    assert_type(plain(Response()), Response)
+    assert_type(await asynchronous(Response()), Response)
+
+
+# --- the types that users write ---------------------------------------------------------------------
+
+
+def any_answer(status: StatusCode, headers: HeadersValue) -> list[ResponseReturnValue]:
+    def rows() -> Iterator[str]:
+        yield ""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b""
+
+    body: ResponseValue = {"a": 1}
+    return [
+        "", b"", {"a": 1}, [1], Response(), rows(), parts(), (body, 201), ("", "201 Made"),
+        ("", {"x-a": "b"}), ("", [("x-a", "b")]), (body, status), (body, status, headers),
+    ]  # fmt: skip
+
+
+def returns_anything() -> ResponseReturnValue:
+    return {"a": 1}, 201, {"x-a": "b"}
+
+
+async def awaits_anything() -> ResponseReturnValue:
+    return "", 201
+
+
+views: list[RouteCallable] = [item, page, returns_anything, awaits_anything]
+before: list[BeforeRequestCallable] = [guard, returns_anything, awaits_anything]
+after: list[AfterRequestCallable] = [tag]
+handlers: list[ErrorHandlerCallable] = [missing]
+teardowns: list[TeardownCallable] = [close]
+
+for route in views:
+    app.add_url_rule("/", view_func=route)
+for hook in before:
+    assert_type(app.before_request(hook), BeforeRequestCallable)
 
 
 async def check_contexts() -> None:

@@ -80,6 +80,7 @@ class Body:
         if self._cached is not None:
             return self._cached
         self._start()
+        whole = b""
         with anyio.move_on_after(self.timeout) as patience:
             whole = await self._pull()
             if not self._complete:

@@ -21,7 +21,7 @@ def adapt(function: Callable[..., Any]) -> Async:
 
     PERF: decided once here; ``inspect.iscoroutinefunction`` costs 0.3 µs and would be per call.
     """
-    code = _called(function)
+    code = called(function)
     if inspect.iscoroutinefunction(code):
         return function
     if inspect.isasyncgenfunction(code) or inspect.isgeneratorfunction(code):
@@ -45,7 +45,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", None) or repr(function)
 
 
-def _called(function: Callable[..., Any]) -> Callable[..., Any]:
+def called(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function whose ``def`` decides: a partial's, or an object's ``__call__``."""
     while isinstance(function, functools.partial):
         function = function.func

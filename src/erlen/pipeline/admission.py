@@ -97,8 +97,6 @@ class Admission:
         host = strip_default_port(host, scope.get("scheme", "http"))
         if self._host_matching:
             return host
-        if not self._subdomain_matching:
-            return ""
         name = _without_port(host).removesuffix(".")
         if name == self._server_name:
             return ""

@@ -45,9 +45,11 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         context.error = error
         raise
     finally:
-        if line.teardown or context.has_worker:
-            await tear_down(line, context)
-        current_context.reset(token)
+        try:
+            if line.teardown or context.has_worker:
+                await tear_down(line, context)
+        finally:
+            current_context.reset(token)
     return None
 
 
@@ -60,7 +62,7 @@ async def answer(line: Pipeline, context: Context, response: Response) -> None:
     except Exception as error:
         if context.started:
             raise  # the connection must break: a short body must not look whole
-        other = await recover(line, context, error)
+        other = await finish(line, context, await recover(line, context, error))
         assert other is not None
         await other.send(context)
 
@@ -83,12 +85,15 @@ async def run(line: Pipeline, context: Context) -> Response | None:
         raise
     except Exception as error:  # noqa: BLE001  # the one place where errors of views end
         outcome = await recover(line, context, error)
-    if line.after or context.after_this:
-        try:
-            outcome = await call_after(line, context, outcome)
-        except Exception as error:  # noqa: BLE001  # a failing hook is answered, not called again
-            outcome = await recover(line, context, error)
-    return outcome
+    return await finish(line, context, outcome) if line.after or context.after_this else outcome
+
+
+async def finish(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
+    """Pass the outcome through the after hooks; one that fails is answered, not called again."""
+    try:
+        return await call_after(line, context, outcome)
+    except Exception as error:  # noqa: BLE001  # as above
+        return await recover(line, context, error)
 
 
 async def call_before(line: Pipeline, context: Context) -> Any:

@@ -49,9 +49,11 @@ async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send)
         await send({"type": f"lifespan.{serving.phase}.failed", "message": message})
         raise
     finally:
-        await tear_down(plan.outside, current())
-        current_context.reset(token)
-        plan.app.threads.close()
+        try:
+            await tear_down(plan.outside, current())
+        finally:
+            current_context.reset(token)
+            plan.app.threads.close()
 
 
 class _Serving:
@@ -99,8 +101,10 @@ class _Serving:
             await self._enter(_manager(make, self._plan.app))
 
     async def _serve(self, receive: Receive, send: Send) -> None:
-        await tear_down(self._plan.outside, current())
-        current_context.set(Context(self._plan.app, self._plan.outside))
+        try:
+            await tear_down(self._plan.outside, current())
+        finally:
+            current_context.set(Context(self._plan.app, self._plan.outside))
         self.phase = "shutdown"
         self._declared.running = True
         await send({"type": "lifespan.startup.complete"})

@@ -10,7 +10,7 @@ from erlen.context import Context, current_context
 from erlen.exceptions import OutsideContextError
 from erlen.pipeline.adapt import name_of, plain_of
 from erlen.pipeline.plan import Plan
-from erlen.pipeline.teardown import tear_down
+from erlen.pipeline.teardown import conclude, tear_down
 from erlen.protocols import Message, Scope
 
 
@@ -97,14 +97,17 @@ class ManualContext:
         return [plain for _, plain in hooks if plain is not None]
 
     def _tear_down(self, error: BaseException | None) -> None:
+        self.context.error = error
+        failures: list[Exception] = []
         try:
             for hook in self._plain_hooks():
                 try:
                     _refuse_coroutine(hook, hook(error))
                 except Exception as failure:  # noqa: BLE001  # the next ones must run too
-                    self.context.app.log_exception(failure)
+                    failures.append(failure)
         finally:
             self.context.release()
+        conclude(self.context, failures)
 
     # --- async with -------------------------------------------------------------------------------
 

@@ -79,10 +79,12 @@ class FixedPath:
                 line = rule.target.options if is_automatic else rule.target
                 self.lines.setdefault(method, (rule, line))
 
-    def is_target_of(self, scope: Scope) -> bool:
+    def answers(self, scope: Scope) -> bool:
         """Whether *scope*, which has this raw path, asks for it and nothing else."""
         return (
-            scope["path"] == self._path
+            scope["type"] == "http"
+            and scope["method"] in self.lines
+            and scope["path"] == self._path
             and not scope.get("root_path")
             and len(scope.get("query_string", b"")) <= self._room
         )
@@ -160,8 +162,9 @@ class Plan:
         lines = self.refused
         try:
             host = self.admit.check_section(scope)
-            fixed = self._fixed.get(scope.get("raw_path") or b"") if kind == "http" else None
-            if fixed is not None and method in fixed.lines and fixed.is_target_of(scope):
+            raw_path = scope.get("raw_path")
+            fixed = self._fixed.get(raw_path) if type(raw_path) is bytes else None
+            if fixed is not None and fixed.answers(scope):
                 rule, line = fixed.lines[method]
                 return Context(self.app, line, scope, receive, send, path, rule, {})
             path, segments = self.admit.split_target(scope, host)

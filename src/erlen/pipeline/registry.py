@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from erlen.exceptions import FrozenError, HTTPException, default_exceptions
+from erlen.pipeline.adapt import called, name_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -114,11 +115,7 @@ class Registry(abc.ABC):
             SetupError, ValueError, LookupError, TypeError: The rule cannot work; names it.
         """
         self.check_open("route")
-        if not isinstance(rule, str):
-            raise TypeError(
-                f"The rule is {rule!r}, which is no path. "
-                'Write the decorator with one: @app.route("/path").'
-            )
+        check_used_with_parentheses("route", rule)
 
         def register(view: F) -> F:
             self.add_url_rule(rule, endpoint, view, **options)
@@ -128,6 +125,7 @@ class Registry(abc.ABC):
 
     def _method_route(self, name: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
         self.check_open(name)
+        check_used_with_parentheses(name, rule)
         if "methods" in options:
             raise TypeError(
                 f"methods={options['methods']!r} was given to {name}(), which serves one method. "
@@ -160,6 +158,7 @@ class Registry(abc.ABC):
     ) -> Callable[[F], F]:
         """Serve WebSockets at *rule*; options as :meth:`route`, without ``methods``."""
         self.check_open("websocket")
+        check_used_with_parentheses("websocket", rule)
 
         def register(view: F) -> F:
             self.add_websocket(rule, endpoint, view, **options)
@@ -223,9 +222,9 @@ class Registry(abc.ABC):
         Raises:
             TypeError: It is ``async def``, and ``url_for`` cannot wait for it.
         """
-        if inspect.iscoroutinefunction(function):
+        if inspect.iscoroutinefunction(called(function)):
             raise TypeError(
-                f"The url_defaults function {function.__qualname__!r} is 'async def', but "
+                f"The url_defaults function {name_of(function)!r} is 'async def', but "
                 "url_for() is not awaited and cannot wait for it. Write it as 'def'."
             )
         return self._declare("url_defaults", self.declared.url_defaults, function)
@@ -239,6 +238,7 @@ class Registry(abc.ABC):
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """Answer a status code or an exception class with what the decorated function returns."""
         self.check_open("errorhandler")
+        check_used_with_parentheses("errorhandler", code_or_exception)
 
         def register(function: F) -> F:
             self.register_error_handler(code_or_exception, function)
@@ -256,6 +256,7 @@ class Registry(abc.ABC):
             TypeError: An exception object was given instead of its class.
         """
         self.check_open("register_error_handler")
+        check_callable("register_error_handler", function)
         cls, code = _handled(code_or_exception)
         self.declared.error_handlers.setdefault(code, {})[cls] = function
 
@@ -284,10 +285,19 @@ def _handled(code_or_exception: Any) -> tuple[type[Exception], int | None]:
 
 def check_callable(call: str, function: object) -> None:
     """Raise ``TypeError`` when what *call* was given cannot be called."""
-    if function is not None and not callable(function):
+    if not callable(function):
         raise TypeError(
             f"{call}() was given {function!r} of type {type(function).__name__}, which cannot be "
             "called. Give a function."
+        )
+
+
+def check_used_with_parentheses(call: str, argument: object) -> None:
+    """Raise ``TypeError`` when the decorator *call* was given the function itself."""
+    if inspect.isroutine(argument):
+        raise TypeError(
+            f"The decorator {call} was used without parentheses, on {argument!r}. "
+            f"Write @{call}(...) with its argument."
         )
 
 
@@ -318,13 +328,12 @@ def rule_methods(
     Raises:
         TypeError: *methods* is one text instead of a list.
     """
-    if methods is None:
-        methods = getattr(view_func, "methods", None) or ("GET",)
-    if isinstance(methods, str):
+    wanted: Iterable[str] = methods or getattr(view_func, "methods", None) or ("GET",)
+    if isinstance(wanted, str):
         raise TypeError(
-            f"methods={methods!r} is one text. Give a list of method names, [{methods!r}]."
+            f"methods={wanted!r} is one text. Give a list of method names, [{wanted!r}]."
         )
-    names = {method.upper() for method in methods}
+    names = {method.upper() for method in wanted}
     names |= {method.upper() for method in getattr(view_func, "required_methods", ())}
     automatic = provide_automatic_options
     if automatic is None:

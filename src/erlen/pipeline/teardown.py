@@ -3,6 +3,7 @@
 import anyio
 
 from erlen.context import Context
+from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.pipeline.plan import Pipeline
 from erlen.pipeline.recovery import propagates
 
@@ -14,17 +15,29 @@ async def tear_down(line: Pipeline, context: Context) -> None:
         Exception: What the first failing hook raised, in tests and debug mode, when nothing else
             is being raised.
     """
-    failure: Exception | None = None
+    failures: list[Exception] = []
     try:
         with anyio.CancelScope(shield=True):
             for teardown in line.teardown:
                 try:
                     await teardown(context.error)
                 except Exception as error:  # noqa: BLE001  # the next ones must run too
-                    failure = failure or error
-                    if not propagates(context):
-                        context.app.log_exception(error)
+                    failures.append(error)
     finally:
         context.release()
-    if failure is not None and context.error is None and propagates(context):
-        raise failure
+    conclude(context, failures)
+
+
+def conclude(context: Context, failures: list[Exception]) -> None:
+    """Log what teardown hooks raised; in tests and debug mode raise the first of it instead.
+
+    It is not raised in the place of what the exchange itself raised.
+    """
+    is_free = context.error is None or isinstance(
+        context.error, ClientDisconnected | WebSocketDisconnect
+    )
+    first = failures.pop(0) if failures and is_free and propagates(context) else None
+    for failure in failures:
+        context.app.log_exception(failure)
+    if first is not None:
+        raise first

@@ -1,0 +1,148 @@
+"""The end of a context: every hook runs, and in tests the first failure is not kept from anybody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from erlen import Erlen, has_app_context, websocket
+from erlen.protocols import Message
+from erlen.testing.request_context import request_scope
+
+KEYS = pytest.mark.parametrize("key", ["TESTING", "DEBUG", "PROPAGATE_EXCEPTIONS"])
+
+
+@pytest.fixture
+def app() -> Erlen:
+    app = Erlen("shop")
+    app.get("/")(lambda: "view")
+    return app
+
+
+def failing(error: Exception, ran: list[Exception]) -> Callable[..., Any]:
+    """Return a teardown hook that fails with *error*."""
+
+    async def hook(_: BaseException | None) -> None:
+        ran.append(error)
+        raise error
+
+    return hook
+
+
+@pytest.fixture
+def errors(app: Erlen) -> list[Exception]:
+    """Two errors, which two teardown hooks raise; those that have run take their place."""
+    ran: list[Exception] = []
+    app.teardown_request(failing(ValueError("last"), ran))
+    app.teardown_request(failing(LookupError("first"), ran))
+    return ran
+
+
+@KEYS
+async def test_pl4_first_failure_of_a_teardown_leaves_in_tests(
+    app: Erlen, errors: list[Exception], key: str
+) -> None:
+    app.config[key] = True
+    with pytest.raises(LookupError, match="first") as caught:
+        await app.test_client().get("/")
+    assert caught.value is errors[0]
+    assert [str(error) for error in errors] == ["first", "last"]
+
+
+async def test_pl4_failure_of_the_view_wins_over_that_of_its_teardown(
+    app: Erlen, errors: list[Exception]
+) -> None:
+    app.testing = True
+    app.get("/error", endpoint="error")(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await app.test_client().get("/error")
+    assert len(errors) == 2
+
+
+async def test_pl4_failures_are_logged_otherwise_and_the_response_is_whole(
+    app: Erlen, errors: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    response = await app.test_client(raise_app_exceptions=True).get("/")
+    assert (response.status_code, response.text) == (200, "view")
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == errors
+    assert len(errors) == 2
+
+
+async def test_pl4_failing_teardown_of_a_websocket_leaves_in_tests(app: Erlen) -> None:
+    app.testing = True
+    app.teardown_websocket(failing(LookupError("first"), []))
+
+    @app.websocket("/")
+    async def view() -> None:
+        await websocket.accept()
+
+    with pytest.raises(LookupError, match="first"):
+        async with app.test_client().websocket("/"):
+            pass
+
+
+async def test_pl4_failing_teardown_of_an_application_context_leaves_in_tests(app: Erlen) -> None:
+    app.testing = True
+    ran: list[Exception] = []
+    app.teardown_appcontext(failing(LookupError("first"), ran))
+    with pytest.raises(LookupError, match="first"):
+        async with app.app_context():
+            pass
+    with pytest.raises(ValueError, match="body"):
+        async with app.app_context():
+            raise ValueError("body")
+    assert len(ran) == 2
+
+
+async def test_law3_context_is_reset_even_when_a_teardown_raises(app: Erlen) -> None:
+    app.testing = True
+    app.teardown_request(failing(LookupError("first"), []))
+    scope, _ = request_scope(app, "/")
+    with pytest.raises(LookupError):
+        await app(scope, receive_nothing, drop)
+    assert not has_app_context()
+
+
+async def test_pl4_failures_that_are_not_raised_are_logged(
+    app: Erlen, errors: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    app.testing = True
+    with pytest.raises(LookupError):
+        await app.test_client().get("/")
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == errors[1:]
+
+
+def test_pl4_failing_teardown_of_a_with_block_leaves_in_tests(app: Erlen) -> None:
+    app.testing = True
+
+    @app.teardown_appcontext
+    def fail(_: BaseException | None) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError), app.app_context():
+        pass
+
+
+async def test_law7_a_failing_hook_at_the_end_of_startup_runs_once_for_it(app: Erlen) -> None:
+    app.testing = True
+    ran: list[BaseException | None] = []
+
+    @app.teardown_appcontext
+    async def fail(error: BaseException | None) -> None:
+        ran.append(error)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        async with app.test_client():
+            pass
+    assert ran[0] is None
+    assert len(ran) == 2  # the startup's context and that of the shutdown, once each
+    assert not has_app_context()
+
+
+async def receive_nothing() -> Message:
+    raise NotImplementedError
+
+
+async def drop(_: Message) -> None:
+    """Send nowhere."""
