@@ -453,3 +453,10 @@ async def test_seat_json_may_be_taken_by_another_provider(app: Erlen) -> None:
     app.get("/")(lambda: {"a": 1})
     response = await call(app)
     assert (response.text, response.headers["content-type"]) == ("{'a': 1}", "application/own")
+
+
+@pytest.mark.parametrize("key", ["host", "subdomain"])
+def test_mw5_domain_of_a_rule_that_would_not_be_matched_is_refused(key: str) -> None:
+    options: dict[str, Any] = {key: "api"}
+    with pytest.raises(SetupError, match=rf"has {key}='api', but .*{key}_matching=True"):
+        Erlen("shop").add_url_rule("/", "home", lambda: "", **options)

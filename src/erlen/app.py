@@ -256,6 +256,7 @@ class Erlen(Registry):
             False if options.get("websocket") else provide_automatic_options,
             default_automatic=self.config["PROVIDE_AUTOMATIC_OPTIONS"],
         )
+        self._check_domain(rule, site, options)
         known = self.view_functions.get(endpoint)
         if view_func is not None and known not in (None, view_func):
             raise SetupError(
@@ -274,6 +275,18 @@ class Erlen(Registry):
         )
         if view_func is not None:
             self.view_functions[endpoint] = view_func
+
+    def _check_domain(self, rule: str, site: object, options: dict[str, Any]) -> None:
+        """Refuse a host or subdomain that the application would not look at, or never match."""
+        for key, matches in (
+            ("host", self.url_map.host_matching),
+            ("subdomain", self.url_map.subdomain_matching),
+        ):
+            if options.get(key) and not matches:
+                raise SetupError(
+                    f"The rule {rule!r} ({site}) has {key}={options[key]!r}, but the application "
+                    f"does not match it. Make it with Erlen(..., {key}_matching=True)."
+                )
 
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Attach the decorated view to an endpoint, in place of one that it may have."""

@@ -165,3 +165,11 @@ def test_ds6_challenges_are_one_a_list_or_none() -> None:
 def test_on_the_class_a_field_is_itself() -> None:
     assert isinstance(ResponseFields.age, header_field)
     assert isinstance(ResponseFields.vary, header_set)
+
+
+@pytest.mark.parametrize("value", [5, timedelta(seconds=5)])
+def test_rs9_max_age_of_cors_is_seconds(value: timedelta | int) -> None:
+    response = Response()
+    response.access_control_max_age = value
+    assert response.headers["Access-Control-Max-Age"] == "5"
+    assert response.access_control_max_age == 5

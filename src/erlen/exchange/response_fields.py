@@ -73,13 +73,17 @@ def _dump_date(value: datetime | date | float | str) -> str:
     return value if isinstance(value, str) else http_date(value)
 
 
+def _dump_seconds(value: timedelta | int) -> str:
+    return str(int(value.total_seconds()) if isinstance(value, timedelta) else int(value))
+
+
 def _dump_age(value: timedelta | int) -> str:
-    seconds = int(value.total_seconds()) if isinstance(value, timedelta) else int(value)
-    if seconds < 0:
+    seconds = _dump_seconds(value)
+    if seconds.startswith("-"):
         raise ValueError(
             f"Age is {seconds} seconds. Give a number of seconds that is not negative."
         )
-    return str(seconds)
+    return seconds
 
 
 def _dump_set(value: HeaderSet | str | Iterable[str]) -> str:
@@ -129,7 +133,7 @@ class ResponseFields:
     last_modified = header_field("Last-Modified", parse_date, _dump_date)
     retry_after = header_field("Retry-After", _load_retry_after, _dump_retry_after)
     access_control_allow_origin = header_field("Access-Control-Allow-Origin", str, str)
-    access_control_max_age = header_field("Access-Control-Max-Age", int, str)
+    access_control_max_age = header_field("Access-Control-Max-Age", int, _dump_seconds)
     access_control_allow_headers = header_field(
         "Access-Control-Allow-Headers", parse_set_header, _dump_set
     )
