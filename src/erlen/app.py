@@ -14,6 +14,7 @@ from erlen.exceptions import SetupError
 from erlen.exchange.connection import Connection
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
+from erlen.exchange.websocket import WebSocket
 from erlen.json import DefaultJSONProvider
 from erlen.links import build_url
 from erlen.location import (
@@ -410,6 +411,8 @@ class Erlen(Registry):
         if context is not None and context.scope is not None:
             exchange = context.exchange
             where = f"on {printable(exchange.method)} {printable(exchange.path)}"
+            if isinstance(exchange, WebSocket):
+                where = f"on WebSocket {printable(exchange.path)} of {exchange.remote_addr}"
         self.logger.error("Exception %s", where, exc_info=error)
 
     # --- URLs and responses -----------------------------------------------------------------------

@@ -103,6 +103,21 @@ async def test_headers_that_cannot_be_sent_leave_the_handshake_open() -> None:
     assert (link.socket.state, link.sent) == (State.CONNECTING, [])
 
 
+async def test_pains22_rejecting_lets_the_page_see_the_code() -> None:
+    link = Link()
+    await link.socket.reject(4401, "log in")
+    assert link.kinds == ["accept", "close"]
+    assert (link.sent[1]["code"], link.sent[1]["reason"]) == (4401, "log in")
+    assert (link.socket.close_code, link.socket.state) == (4401, State.CLOSED)
+
+
+async def test_b195_rejecting_with_a_code_that_may_not_be_sent_sends_nothing() -> None:
+    link = Link()
+    with pytest.raises(ValueError, match="1006 is not a close code"):
+        await link.socket.reject(1006)
+    assert (link.kinds, link.socket.state) == ([], State.CONNECTING)
+
+
 async def test_b192_accepting_twice_is_an_error_and_sends_nothing() -> None:
     link = await opened()
     with pytest.raises(WebSocketStateError, match="is open"):

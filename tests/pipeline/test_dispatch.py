@@ -991,3 +991,22 @@ async def test_pains54_answer_to_a_stream_that_failed_first_passes_the_after_hoo
 
     response = await app.test_client().get("/")
     assert (response.status_code, response.headers["x-cors"]) == (404, "yes")
+
+
+async def test_pains24_error_of_a_websocket_is_logged_once_with_route_and_peer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Erlen("shop")
+
+    @app.websocket("/till")
+    async def view() -> None:
+        await websocket.accept()
+        raise LookupError
+
+    async with app.test_client().websocket("/till") as ws:
+        with pytest.raises(WebSocketDisconnect):
+            await ws.receive()
+    assert [each.getMessage() for each in caplog.records] == [
+        "Exception on WebSocket /till of 127.0.0.1"
+    ]
+    assert ws.close_code == 1011

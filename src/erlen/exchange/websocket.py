@@ -240,7 +240,7 @@ class WebSocket(Connection):
             ValueError: A code or reason that the protocol does not allow; nothing is sent.
             WebSocketStateError: It was closed by an earlier call.
         """
-        _check_close(code, reason)
+        check_close(code, reason)
         async with self._opening:
             if self.state is State.CONNECTING:
                 await self._take_connect()
@@ -253,6 +253,16 @@ class WebSocket(Connection):
             return
         self._end(code, reason, here=True)
         await self._emit({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def reject(self, code: int = 1008, reason: str = "") -> None:
+        """Refuse so that a browser's script sees *code*: accept, then close.
+
+        The answer to a handshake (``abort(401)``) never reaches the script of a page, which is told
+        1006 whatever was refused. Arguments and errors as of :meth:`accept` and :meth:`close`.
+        """
+        check_close(code, reason)
+        await self.accept()
+        await self.close(code, reason)
 
     async def deny(self, response: Response, exchange: Exchange) -> None:
         """Refuse the handshake with an HTTP response, or with 403 when the server cannot send one.
@@ -316,7 +326,8 @@ class _Denial:
             pass
 
 
-def _check_close(code: int, reason: str) -> None:
+def check_close(code: int, reason: str) -> None:
+    """Raise ``ValueError`` for a close code or reason that RFC 6455 does not let anyone send."""
     if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         raise ValueError(
             f"{code} is not a close code that may be sent. "
