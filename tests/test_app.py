@@ -432,8 +432,8 @@ def test_app12_resources_of_the_instance_are_read_and_written(tmp_path: Path) ->
 async def test_redirect_keeps_the_query_and_the_root_path(app: Erlen) -> None:
     app.get("/a/")(view)
     assert (await call(app, "/a?x=1&y=%20")).headers["location"] == "/a/?x=1&y=%20"
-    client = app.test_client(root_path="/root")
-    assert (await client.get("/a?x=1")).headers["location"] == "/root/a/?x=1"
+    client = app.test_client(root_path="/app")
+    assert (await client.get("/a?x=1")).headers["location"] == "/app/a/?x=1"
 
 
 async def test_seat_json_may_be_taken_by_another_provider(app: Erlen) -> None:

@@ -148,9 +148,9 @@ def fixed(app: Erlen) -> Erlen:
         pytest.param({}, id="no-raw-path"),
         pytest.param({"raw_path": None}, id="raw-path-none"),
         pytest.param({"raw_path": b"/%61"}, id="percent-encoded"),
-        pytest.param({"path": "/root/a", "raw_path": b"/a", "root_path": "/root"}, id="root-path"),
+        pytest.param({"path": "/app/a", "raw_path": b"/a", "root_path": "/app"}, id="root-path"),
         pytest.param(
-            {"path": "/root/a", "raw_path": b"/root/a", "root_path": "/root"}, id="full-raw-path"
+            {"path": "/app/a", "raw_path": b"/app/a", "root_path": "/app"}, id="full-raw-path"
         ),
     ],
 )
@@ -166,7 +166,7 @@ async def test_fixed_path_is_found_however_the_server_tells_it(
     [
         pytest.param({"raw_path": b"/a", "path": "/b"}, 400, id="paths-disagree"),
         pytest.param({"raw_path": b"/b", "path": "/a"}, 400, id="raw-paths-disagree"),
-        pytest.param({"raw_path": b"/a", "root_path": "/root"}, 404, id="not-below-the-root"),
+        pytest.param({"raw_path": b"/a", "root_path": "/app"}, 404, id="not-below-the-root"),
         pytest.param({"raw_path": b"/a", "headers": []}, 400, id="no-host"),
         pytest.param({"raw_path": b"/a/", "path": "/a/"}, 404, id="other-path"),
     ],
