@@ -45,6 +45,7 @@ PARTLY = {
     27: "urlencoded forms",
     70: "an overall timeout of a body",
     81: "sessions of the same name",
+    94: "the bound of the loop's stall: the decoder of a large text holds the interpreter",
     160: "static files, mounted applications, the WSGI bridge, an exemption",
     185: "static paths",
     191: "floods over a socket",

@@ -231,7 +231,8 @@ def test_p7_b049_large_requests_on_one_connection_do_not_see_each_others_g(
     assert [each["g"] for each in seen] == [None, None]
     assert [each["size"] for each in seen] == [300_000, 300_000]
     assert seen[0]["variable"] == "nobody"
-    assert seen[1]["variable"] == server.expects("fresh context variables", "nobody")
+    # Where a server has the quirk, it shows only when its reading was paused meanwhile.
+    assert seen[1]["variable"] in {"nobody", server.expects("fresh context variables", "nobody")}
 
 
 def test_b049_pipelined_requests_do_not_see_each_others_g(
