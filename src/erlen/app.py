@@ -10,6 +10,7 @@ from erlen.blueprint import Blueprint
 from erlen.config import DEFAULTS, Config, ConfigAttribute, get_debug_flag
 from erlen.config import check as check_config
 from erlen.context import current, current_context
+from erlen.door import Door
 from erlen.exceptions import SetupError
 from erlen.exchange.connection import Connection
 from erlen.exchange.request import Request
@@ -55,34 +56,6 @@ if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what 
     from erlen.testing import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Door(functools.partial[Any]):
-    """What a server calls: ``app(scope, receive, send)``; called the WSGI way it says what to do.
-
-    A subclass of ``partial`` around a coroutine function, because servers ask
-    ``inspect.iscoroutinefunction(app.__call__)`` to tell ASGI 3 from ASGI 2.
-
-    Attributes:
-        app: The application.
-    """
-
-    app: "Erlen"
-
-    def __call__(self, scope: Any, receive: Any, send: Any = None) -> Any:
-        """Serve one scope; ``TypeError`` for the two arguments of a WSGI server."""
-        # COMPAT: daphne passes them by name.
-        if send is None:
-            raise TypeError(
-                "The application was called with two arguments, as a WSGI server calls. erlen is "
-                "an ASGI application: serve it with 'erlen --app module:app run' or "
-                "'uvicorn module:app'."
-            )
-        return self.app.asgi_app(scope, receive, send)
-
-
-async def _asgi_3(scope: Scope, receive: Receive, send: Send) -> None:
-    """Show servers what kind of callable the application is; never called."""
 
 
 class Erlen(Registry):
@@ -167,8 +140,7 @@ class Erlen(Registry):
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
         self._plan: Plan | None = None
         self._stack: ASGIApp | None = None
-        self.__call__ = Door(_asgi_3)
-        self.__call__.app = self
+        self.__call__ = Door(self)
 
     # --- serving ----------------------------------------------------------------------------------
 
@@ -202,7 +174,7 @@ class Erlen(Registry):
 
     @functools.cached_property
     def threads(self) -> Threads:
-        """Where ``def`` functions run; ``WORKER_THREADS`` exchanges at once."""
+        """Where ``def`` functions run; ``WORKER_THREADS`` of them at once."""
         return Threads(self.config["WORKER_THREADS"])
 
     @property
