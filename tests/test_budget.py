@@ -7,7 +7,6 @@ out, and so is what a request needs only once, at the freeze: every count is of 
 """
 
 import asyncio  # noqa: TID251  # the loop's own doors are counted
-import gc
 import sys
 import threading
 from collections import Counter
@@ -20,6 +19,7 @@ import pytest
 
 from erlen import Erlen, request
 from erlen.protocols import Message, Scope
+from tests.counting import profile
 
 PACKAGE = str(Path(sys.modules["erlen"].__file__ or "").parent)
 MAX_CALLS = 30
@@ -81,17 +81,16 @@ def frames_of(app: Erlen, path: str) -> list[FrameType]:
     # The frames are kept, so that no two of them can have the same identity.
     frames: dict[int, FrameType] = {}
 
+    def serve_once() -> None:
+        finish(server.open(app, path))
+
+    own.add(serve_once.__code__)
+
     def note(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call" and frame.f_code not in own:
             frames.setdefault(id(frame), frame)
 
-    gc.disable()  # a collection in between would call the hooks of whoever watches it
-    sys.setprofile(note)
-    try:
-        finish(server.open(app, path))
-    finally:
-        sys.setprofile(None)
-        gc.enable()
+    profile(serve_once, note)
     assert [message["type"] for message in server.sent] == [
         "http.response.start",
         "http.response.body",

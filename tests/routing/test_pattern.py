@@ -1,7 +1,6 @@
 """Parts of rules: what they match, in what time, and in what order."""
 
 import re
-import sys
 import timeit
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from erlen.routing.map import Map
 from erlen.routing.pattern import Pattern, domain_reader
 from erlen.routing.rule import Rule
 from erlen.routing.template import Template
+from tests.counting import count_calls
 
 
 def pattern(text: str) -> Pattern:
@@ -85,18 +85,7 @@ def test_a_pattern_agrees_with_a_backtracking_regular_expression(
 
 def calls(call: Callable[[str], object], text: str) -> int:
     """Count the calls of Python and C functions; unlike seconds, they are the same every time."""
-    count = 0
-
-    def profile(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event.endswith("call")
-
-    sys.setprofile(profile)
-    try:
-        call(text)
-    finally:
-        sys.setprofile(None)
-    return count
+    return count_calls(lambda: call(text))
 
 
 def seconds(call: Callable[[str], object], text: str) -> float:

@@ -1,6 +1,5 @@
 """The routing law: which of many rules answers, whatever the order of their declaration."""
 
-import sys
 import timeit
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from erlen.exceptions import HTTPException, MethodNotAllowed
 from erlen.routing.converters import BaseConverter
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
+from tests.counting import count_calls
 
 
 class Letters(BaseConverter):
@@ -117,18 +117,7 @@ def test_a_slashed_path_rule_falls_back_on_the_method() -> None:
 
 def calls(routes: Map, path: str) -> int:
     """Count the calls of Python and C functions; unlike seconds, they are the same every time."""
-    count = 0
-
-    def profile(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event.endswith("call")
-
-    sys.setprofile(profile)
-    try:
-        answer(routes, path)
-    finally:
-        sys.setprofile(None)
-    return count
+    return count_calls(lambda: answer(routes, path))
 
 
 def seconds(routes: Map, path: str) -> float:

@@ -1,7 +1,7 @@
 """Range, Content-Range and If-Range: what is served, what is ignored and what is 416."""
 
 from datetime import UTC, datetime
-from time import perf_counter
+from timeit import repeat
 
 import pytest
 from hypothesis import given
@@ -99,9 +99,9 @@ def test_a_malformed_or_foreign_range_is_ignored(value: str | None) -> None:
 
 def test_b129_sixteen_ranges_are_served_and_20000_cost_nothing() -> None:
     assert len(spans("bytes=" + ",".join(f"{2 * i}-{2 * i}" for i in range(16)), 100)) == 16
-    start = perf_counter()
-    assert parse_range_header("bytes=" + "0-0," * 20_000) is None
-    assert perf_counter() - start < 0.005
+    many = "bytes=" + "0-0," * 20_000
+    assert parse_range_header(many) is None
+    assert min(repeat(lambda: parse_range_header(many), number=1, repeat=5)) < 0.005
 
 
 def test_other_units_are_read_when_asked_for_but_never_resolved() -> None:
