@@ -290,7 +290,7 @@ async def test_app7_request_and_response_class_may_be_replaced(app: Erlen) -> No
     app.request_class = OwnRequest
     app.response_class = OwnResponse
     app.config["MAX_COOKIE_SIZE"] = 100
-    app.get("/")(lambda: str(request.answer))  # type: ignore[attr-defined]
+    app.get("/")(lambda: str(request.answer))  # type: ignore[attr-defined]  # found at run time only
     response = await call(app)
     assert response.text == "42"
     assert response.headers["content-type"].startswith("text/own")

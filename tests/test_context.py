@@ -126,7 +126,7 @@ async def test_cx8_child_task_sees_the_request(app: Erlen) -> None:
 async def test_pains28_the_real_object_may_be_kept_and_used_elsewhere(app: Erlen) -> None:
     @app.websocket("/")
     async def socket() -> None:
-        kept: Any = websocket._get_current_object()  # type: ignore[attr-defined]
+        kept: Any = websocket._get_current_object()  # type: ignore[attr-defined]  # found at run time only
         await contextvars.Context().run(kept.send, "from nowhere")
 
     async with app.test_client().websocket("/") as session:
@@ -266,11 +266,11 @@ async def test_url_adapter_is_made_once(app: Erlen) -> None:
 
 
 async def test_request_class_of_the_application_is_used(app: Erlen) -> None:
-    class OwnRequest(app.request_class):  # type: ignore[misc, name-defined]
+    class OwnRequest(app.request_class):  # type: ignore[misc, name-defined]  # a class made at run time
         extra = "own"
 
     app.request_class = OwnRequest
-    app.get("/")(lambda: request.extra)  # type: ignore[attr-defined]
+    app.get("/")(lambda: request.extra)  # type: ignore[attr-defined]  # found at run time only
     assert (await get(app)).text == "own"
 
 

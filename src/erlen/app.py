@@ -24,6 +24,7 @@ from erlen.location import (
     resolve_folder,
     resolve_instance_path,
 )
+from erlen.pipeline.adapt import name_of
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
 from erlen.pipeline.lifespan import report_failed_freeze
@@ -234,7 +235,7 @@ class Erlen(Registry):
         if view_func is not None and known not in (None, view_func):
             raise SetupError(
                 f"The endpoint {endpoint!r} of the rule {rule!r} ({site}) already has the view "
-                f"{getattr(known, '__qualname__', known)!r}. Give endpoint= to one of them."
+                f"{name_of(known)!r}. Give endpoint= to one of them."
             )
         self.url_map.add(
             Rule(

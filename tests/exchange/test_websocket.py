@@ -504,7 +504,7 @@ class Broken(Link):
                 raise BrokenPipeError
 
         self.socket = WebSocket(self.wire.scope, self.receive, send, settings())
-        self.wire.send = send  # type: ignore[method-assign]
+        self.wire.send = send  # type: ignore[method-assign]  # this server is the test's
 
 
 async def test_b327_a_send_that_finds_nobody_is_the_end_with_1006() -> None:

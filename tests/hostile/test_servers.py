@@ -28,7 +28,7 @@ async def test_b322_headers_may_be_any_iterable(server: Bare, kind: Callable[[An
 
 async def test_b322_headers_of_text_are_the_servers_fault(server: Bare) -> None:
     with pytest.raises(TypeError, match="server"):
-        await server.http("/headers", headers=[("host", "example.com")])  # type: ignore[list-item]
+        await server.http("/headers", headers=[("host", "example.com")])  # type: ignore[list-item]  # the wrong type is the case
     assert await server.is_well()
 
 

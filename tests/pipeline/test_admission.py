@@ -105,7 +105,7 @@ def test_b322_headers_may_be_any_iterable_and_are_there_afterwards(make: Any) ->
 
 def test_b322_headers_of_text_are_the_servers_fault() -> None:
     with pytest.raises(TypeError, match="server"):
-        admission()(scope_of(headers=[("host", "example.com")]))  # type: ignore[list-item]
+        admission()(scope_of(headers=[("host", "example.com")]))  # type: ignore[list-item]  # the wrong type is the case
 
 
 def test_b024_a_raw_path_of_text_is_the_servers_fault() -> None:

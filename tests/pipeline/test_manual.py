@@ -23,7 +23,7 @@ def app() -> Erlen:
 
 def test_cx3_with_enters_and_leaves(app: Erlen) -> None:
     with app.app_context():
-        assert current_app._get_current_object() is app  # type: ignore[attr-defined]
+        assert current_app._get_current_object() is app  # type: ignore[attr-defined]  # found at run time only
         g.name = "value"
         assert (has_app_context(), has_request_context()) == (True, False)
     assert not has_app_context()

@@ -35,7 +35,7 @@ def test_endpoints_of_a_scope_share_everything_but_the_view(app: Erlen) -> None:
 
 def test_callable_that_cannot_be_hashed_may_be_declared(app: Erlen) -> None:
     class Hook:
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None  # type: ignore[assignment]  # unhashable on purpose
 
         def __call__(self) -> None:
             pass

@@ -302,7 +302,7 @@ async def test_b316_failing_handler_is_a_500_and_both_errors_are_in_the_log(
     (record,) = caplog.records
     assert record.exc_info
     assert repr(record.exc_info[1]) == "ValueError('handler')"
-    assert repr(record.exc_info[1].__context__) == "LookupError('view')"  # type: ignore[union-attr]
+    assert repr(record.exc_info[1].__context__) == "LookupError('view')"  # type: ignore[union-attr]  # it has one
 
 
 async def test_b316_failing_handler_of_500_is_a_fixed_page(

@@ -115,9 +115,9 @@ def test_rt5_rt6_a_view_says_its_methods_itself() -> None:
     def own() -> str:
         return ""
 
-    own.methods = ["put"]  # type: ignore[attr-defined]
-    own.required_methods = ["lock"]  # type: ignore[attr-defined]
-    own.provide_automatic_options = False  # type: ignore[attr-defined]
+    own.methods = ["put"]  # type: ignore[attr-defined]  # found at run time only
+    own.required_methods = ["lock"]  # type: ignore[attr-defined]  # found at run time only
+    own.provide_automatic_options = False  # type: ignore[attr-defined]  # found at run time only
     found = rule_methods(own, None, None, default_automatic=True)
     assert found == ({"PUT", "LOCK"}, False)
 
@@ -167,7 +167,7 @@ class Page(MethodView):
 
 @pytest.mark.parametrize("kind", DECLARING)
 def test_origin_of_a_rule_is_the_users_line(registry: Any, kind: str) -> None:
-    lines, start = inspect.getsourcelines(inspect.getmodule(view))  # type: ignore[arg-type]
+    lines, start = inspect.getsourcelines(inspect.getmodule(view))  # type: ignore[arg-type]  # the module is known
     DECLARING[kind](registry)
     (rule,) = rules_of(registry)
     line = next(n for n, text in enumerate(lines, start + 1) if text.startswith(f'    "{kind}":'))

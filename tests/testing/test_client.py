@@ -127,7 +127,7 @@ async def test_te2_json_is_encoded_by_the_application(mirror: ASGIApp) -> None:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             await mirror(scope, receive, send)
 
-    seen = (await Client(App()).post("/", json=datetime(2024, 1, 2))).json()  # noqa: DTZ001
+    seen = (await Client(App()).post("/", json=datetime(2024, 1, 2))).json()  # noqa: DTZ001  # a naive datetime is the case
     assert seen["body"].startswith('"2024-01-02T')
     typed = await Client(App()).post("/", json=1, mimetype="application/x+json")
     assert typed.json()["headers"]["content-type"] == "application/x+json"

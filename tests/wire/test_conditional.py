@@ -241,7 +241,7 @@ def test_if_match_needs_a_strong_tag_of_the_representation(
 
 @pytest.mark.parametrize(
     "modified",
-    [datetime(2026, 1, 2), datetime(2026, 1, 2, 2, tzinfo=timezone(timedelta(hours=2)))],  # noqa: DTZ001
+    [datetime(2026, 1, 2), datetime(2026, 1, 2, 2, tzinfo=timezone(timedelta(hours=2)))],  # noqa: DTZ001  # a naive datetime is the case
     ids=["naive is UTC", "other zone"],
 )
 def test_dates_are_compared_as_instants(modified: datetime) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from erlen.context import Context, current_context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.exchange.response import Response
-from erlen.pipeline.adapt import adapt
+from erlen.pipeline.adapt import adapt, name_of
 from erlen.pipeline.endings import end_websocket
 from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
@@ -114,7 +114,7 @@ async def call_after(line: Pipeline, context: Context, outcome: Response | None)
         outcome = await function(outcome)
         if not isinstance(outcome, Response) and not (outcome is None and line.is_websocket):
             raise TypeError(
-                f"The after hook {getattr(function, '__qualname__', function)!r} returned "
-                f"{outcome!r}. Return the response that it was given, or another."
+                f"The after hook {name_of(function)!r} returned {outcome!r}. "
+                "Return the response that it was given, or another."
             )
     return outcome

@@ -61,7 +61,7 @@ class MapAdapter:
 
     def __init__(
         self,
-        map: AdapterMap,  # noqa: A002
+        map: AdapterMap,  # noqa: A002  # Werkzeug's name
         server_name: str,
         script_name: str,
         subdomain: str,

@@ -62,7 +62,7 @@ class BaseConverter:
         if "regex" in own and "part_isolating" not in own:
             cls.part_isolating = "/" not in cls.regex.replace("[^/", "")
 
-    def __init__(self, map: ConverterMap, *args: Any, **kwargs: Any) -> None:  # noqa: A002, ARG002
+    def __init__(self, map: ConverterMap, *args: Any, **kwargs: Any) -> None:  # noqa: A002, ARG002  # Werkzeug's name; subclasses read them
         self.map = map
 
     def to_python(self, value: str) -> Any:
@@ -109,7 +109,7 @@ class UnicodeConverter(BaseConverter):
 
     def __init__(
         self,
-        map: ConverterMap,  # noqa: A002
+        map: ConverterMap,  # noqa: A002  # Werkzeug's name
         minlength: int = 1,
         maxlength: int | None = None,
         length: int | None = None,
@@ -143,7 +143,7 @@ class AnyConverter(BaseConverter):
 
     weight = 80
 
-    def __init__(self, map: ConverterMap, *items: str) -> None:  # noqa: A002
+    def __init__(self, map: ConverterMap, *items: str) -> None:  # noqa: A002  # Werkzeug's name
         super().__init__(map)
         self.items = tuple(str(item) for item in items)
         self.regex = f"(?:{'|'.join(re.escape(item) for item in self.items)})"
@@ -189,9 +189,9 @@ class NumberConverter(BaseConverter):
 
     def __init__(
         self,
-        map: ConverterMap,  # noqa: A002
-        min: float | None = None,  # noqa: A002
-        max: float | None = None,  # noqa: A002
+        map: ConverterMap,  # noqa: A002  # Werkzeug's name
+        min: float | None = None,  # noqa: A002  # Werkzeug's name
+        max: float | None = None,  # noqa: A002  # Werkzeug's name
         signed: bool = False,
     ) -> None:
         super().__init__(map)
@@ -229,10 +229,10 @@ class IntegerConverter(NumberConverter):
 
     def __init__(
         self,
-        map: ConverterMap,  # noqa: A002
+        map: ConverterMap,  # noqa: A002  # Werkzeug's name
         fixed_digits: int = 0,
-        min: int | None = None,  # noqa: A002
-        max: int | None = None,  # noqa: A002
+        min: int | None = None,  # noqa: A002  # Werkzeug's name
+        max: int | None = None,  # noqa: A002  # Werkzeug's name
         signed: bool = False,
     ) -> None:
         super().__init__(map, min, max, signed)
@@ -281,9 +281,9 @@ class FloatConverter(NumberConverter):
 
     def __init__(
         self,
-        map: ConverterMap,  # noqa: A002
-        min: float | None = None,  # noqa: A002
-        max: float | None = None,  # noqa: A002
+        map: ConverterMap,  # noqa: A002  # Werkzeug's name
+        min: float | None = None,  # noqa: A002  # Werkzeug's name
+        max: float | None = None,  # noqa: A002  # Werkzeug's name
         signed: bool = False,
     ) -> None:
         super().__init__(map, min, max, signed)

@@ -141,7 +141,7 @@ class Rule:
     def arguments_of(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Return the view's arguments for the values of the placeholders."""
         # PERF: strict=True costs 0.13 us, and a search yields one value for each name.
-        arguments = dict(zip(self.value_names, values))  # noqa: B905
+        arguments = dict(zip(self.value_names, values))  # noqa: B905  # as the line above says
         return self.defaults | arguments if self.defaults else arguments
 
     def prefer(self, others: Iterable["Rule"]) -> None:
@@ -149,7 +149,7 @@ class Rule:
         self.preferred = tuple(others)
         self.is_final = not self.preferred and self.redirect_to is None
 
-    def bind(self, map: RuleMap) -> None:  # noqa: A002
+    def bind(self, map: RuleMap) -> None:  # noqa: A002  # Werkzeug's name
         """Take the settings of *map* and make the converters; called by ``Map.add``.
 
         Raises:
@@ -177,7 +177,7 @@ class Rule:
         self.key = (domain_key, self.websocket, self.is_branch, *keys)
         self.map = map
 
-    def _bind_domain(self, text: str, map: RuleMap) -> tuple[Any, ...]:  # noqa: A002
+    def _bind_domain(self, text: str, map: RuleMap) -> tuple[Any, ...]:  # noqa: A002  # Werkzeug's name
         domain = Template(text)
         both = self.arguments.intersection(domain.names)
         if both:

@@ -59,7 +59,7 @@ class _Directives(MutableMapping[str, str | None]):
         self._directives[name.lower()] = value
 
     # mypy binds Self of an attribute only where the method itself is generic.
-    def _changed(self: _D) -> None:  # noqa: PYI019
+    def _changed(self: _D) -> None:  # noqa: PYI019  # as the line above says
         if self.on_update is not None:
             self.on_update(self)
 

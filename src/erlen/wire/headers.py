@@ -349,7 +349,7 @@ class Headers:  # noqa: PLW1641  # it changes, so it has no hash
 # --- what a request brings ------------------------------------------------------------------------
 
 
-def _refuse(self: object, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001
+def _refuse(self: object, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001  # stands in for methods of any signature
     raise TypeError(
         "The headers of a request are read-only. "
         "Change a copy of them, request.headers.copy(), or set the headers of the response."

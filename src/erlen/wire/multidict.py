@@ -299,7 +299,7 @@ class MultiDict(MutableMapping[K, V], Generic[K, V]):  # noqa: PLW1641  # it cha
         self._lists.clear()
 
 
-def _refuse(self: object, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001
+def _refuse(self: object, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG001  # stands in for methods of any signature
     name = type(self).__name__
     raise TypeError(
         f"{name!r} objects are read-only. Change a copy of it instead: use its copy() method."
