@@ -38,8 +38,8 @@ def view(**_: object) -> str:
 
 def test_app1_a_new_application_is_empty(app: Erlen) -> None:
     assert (app.name, app.import_name, repr(app)) == ("shop", "shop", "<Erlen 'shop'>")
-    assert (list(app.url_map.iter_rules()), app.view_functions, app.blueprints) == ([], {}, {})
-    assert app.extensions == {}
+    assert [rule.rule for rule in app.url_map.iter_rules()] == ["/static/<path:filename>"]
+    assert (list(app.view_functions), app.blueprints, app.extensions) == (["static"], {}, {})
 
 
 def test_app3_root_path_is_the_modules_folder() -> None:
@@ -48,11 +48,13 @@ def test_app3_root_path_is_the_modules_folder() -> None:
 
 
 def test_app1_arguments_may_be_given_in_flasks_order(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
     app = Erlen(
         "shop", "/files", "assets", "cdn.example", True, False, "pages",
         str(tmp_path / "instance"), True, str(tmp_path),
     )  # fmt: skip
-    assert (app.static_url_path, app.static_host) == ("/files", "cdn.example")
+    (rule,) = app.url_map.iter_rules("static")
+    assert (rule.rule, rule.host) == ("/files/<path:filename>", "cdn.example")
     assert app.static_folder == str(tmp_path / "assets")
     assert (app.url_map.host_matching, app.url_map.subdomain_matching) == (True, False)
     assert (app.template_folder, app.root_path) == ("pages", str(tmp_path))

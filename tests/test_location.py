@@ -13,7 +13,6 @@ from erlen.location import (
     find_instance_path,
     find_name,
     find_root_path,
-    resolve_folder,
     resolve_instance_path,
 )
 
@@ -151,10 +150,3 @@ def test_given_instance_path_must_be_absolute() -> None:
 def test_instance_path_that_is_not_given_is_found(tmp_path: Path) -> None:
     found = resolve_instance_path(None, "no_such", str(tmp_path))
     assert found == str(tmp_path / "instance")
-
-
-@pytest.mark.parametrize(
-    ("folder", "path"), [(None, None), ("static", "/srv/static"), ("/other", "/other")]
-)
-def test_folders_are_relative_to_the_root_path(folder: str | None, path: str | None) -> None:
-    assert resolve_folder("/srv", folder) == path

@@ -1,20 +1,32 @@
 """The worker threads: SY-2, law 2, B-309's limits: who waits, who retires, what crosses."""
 
+import contextlib
 import contextvars
+import gc
 import importlib.util
 import queue
 import sys
 import threading
+import weakref
 from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
 import pytest
-from anyio.lowlevel import current_token
+from anyio.lowlevel import checkpoint
 
-import erlen.threads as module
+import erlen.threads.worker as module
 from erlen import Erlen, websocket
-from erlen.threads import Threads, Worker
+from erlen.threads import (
+    Threads,
+    Worker,
+    await_in_new_loop,
+    await_in_task,
+    in_worker,
+    passing,
+    variables,
+)
+from erlen.threads.places import Places
 
 
 @pytest.fixture
@@ -144,7 +156,7 @@ async def test_thread_runs_no_event_loop_and_the_task_still_does(threads: Thread
 
 def test_without_sniffio_there_is_nothing_to_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sniffio", None)
-    spec = importlib.util.spec_from_file_location("threads_without_sniffio", module.__file__)
+    spec = importlib.util.spec_from_file_location("threads_without_sniffio", variables.__file__)
     assert spec is not None
     assert spec.loader is not None
     copy = importlib.util.module_from_spec(spec)
@@ -168,7 +180,7 @@ async def test_more_calls_than_the_limit_wait(threads: Threads) -> None:
         for name in "abc":
             tasks.start_soon(call, name)
         await anyio.wait_all_tasks_blocked()
-        waiting = threads._places().statistics().tasks_waiting
+        waiting = threads._places().waiting
         finish.set()
     assert (waiting, sorted(log)) == (1, ["a", "b", "c"])
 
@@ -205,14 +217,51 @@ async def say_and_wait() -> None:
 
 async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:
     places = threads._places()
-    for borrower in "ab":
-        await places.acquire_on_behalf_of(borrower)
-    with anyio.move_on_after(0):
-        await lent(threads)
-    for borrower in "ab":
-        places.release_on_behalf_of(borrower)
-    assert places.borrowed_tokens == 0
+    for _ in range(2):
+        await places.take(has_thread=False)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lent, threads)
+        await anyio.wait_all_tasks_blocked()
+        assert places.waiting == 1
+        tasks.cancel_scope.cancel()
+    assert places.waiting == 0
+    for _ in range(2):
+        places.give()
     (await lent(threads)).release()
+
+
+async def test_place_that_came_with_the_cancellation_is_passed_on() -> None:
+    places, scope = Places(1), anyio.CancelScope()
+    await places.take(has_thread=False)
+
+    async def wait() -> None:
+        with scope:
+            await places.take(has_thread=False)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        scope.cancel()
+        places.give()
+    assert (places.taken, places.waiting) == (0, 0)
+
+
+async def test_who_has_a_thread_goes_first_but_for_every_eighth_time() -> None:
+    places, log = Places(1), list[str]()
+    await places.take(has_thread=False)
+
+    async def wait(name: str) -> None:
+        await places.take(has_thread=name == "with")
+        log.append(name)
+
+    async with anyio.create_task_group() as tasks:
+        for name in ["without"] * 2 + ["with"] * 10:
+            tasks.start_soon(wait, name)
+            await anyio.wait_all_tasks_blocked()
+        for _ in range(12):
+            places.give()
+            await anyio.wait_all_tasks_blocked()
+    assert log == ["with"] * 7 + ["without"] + ["with"] * 3 + ["without"]
 
 
 async def test_place_is_given_back_when_no_thread_can_start(
@@ -335,18 +384,18 @@ async def test_lent_thread_does_not_retire(
     threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
-    monkeypatch.setattr(queue, "Queue", Impatient)
+    monkeypatch.setattr(queue, "SimpleQueue", Impatient)
     worker = threads.worker()
     thread: Any = await thread_of(worker)
     for _ in range(2):
-        await anyio.to_thread.run_sync(thread.jobs.found_empty.acquire)
+        await anyio.to_thread.run_sync(thread.inbox.queue.found_empty.acquire)
     assert await worker.run(str, "still here") == "still here"
     worker.release()
 
 
 async def test_retiring_and_starting_at_once_lose_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that retire at once, and hundreds of jobs that meet them in any state."""
-    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "IDLE_SECONDS", 1e-5)
     threads = Threads(4)
 
     async def use(number: int) -> None:
@@ -363,10 +412,501 @@ async def test_retiring_and_starting_at_once_lose_no_job(monkeypatch: pytest.Mon
 
 
 def test_result_for_an_event_loop_that_has_ended_is_dropped() -> None:
-    async def token() -> Any:
-        return current_token(), anyio.Event()
+    async def make() -> passing.Job:
+        return passing.Job(lambda: "result")
 
-    ended, event = anyio.run(token)
-    job = module._Job(contextvars.copy_context(), str, (1,), [], event, ended)
-    module._perform(job)
-    assert job.result == ["1", None]
+    job = anyio.run(make)
+    job.perform()
+    assert job.take() == "result"
+
+
+# --- back into the task -----------------------------------------------------------------------------
+
+
+async def task_id() -> int:
+    return anyio.get_current_task().id
+
+
+async def give(value: Any, *, twice: bool = False) -> Any:
+    await checkpoint()
+    return (value, value) if twice else value
+
+
+async def test_coroutine_runs_in_the_task_that_waits(threads: Threads) -> None:
+    worker = threads.worker()
+    assert await worker.run(await_in_task, task_id) == await task_id()
+    worker.release()
+
+
+async def test_arguments_and_result_cross_back(threads: Threads) -> None:
+    worker = threads.worker()
+    assert await worker.run(lambda: await_in_task(give, 1, twice=True)) == (1, 1)
+    worker.release()
+
+
+async def test_function_knows_that_it_may_await(threads: Threads) -> None:
+    worker = threads.worker()
+    assert (await worker.run(in_worker), in_worker()) == (True, False)
+    worker.release()
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, ExceptionGroup])
+async def test_exception_crosses_both_ways_with_its_identity(threads: Threads, kind: Any) -> None:
+    error = kind("group", [OSError()]) if kind is ExceptionGroup else kind("text")
+    seen = []
+
+    async def fail() -> None:
+        raise error
+
+    def work() -> None:
+        try:
+            await_in_task(fail)
+        except BaseException as found:
+            seen.append(found)
+            raise
+
+    worker = threads.worker()
+    with pytest.raises(kind) as caught:
+        await worker.run(work)
+    worker.release()
+    assert caught.value is seen[0] is error
+
+
+async def test_function_may_go_on_after_an_error(threads: Threads) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    def work() -> str:
+        with pytest.raises(ValueError, match=r"^$"):
+            await_in_task(fail)
+        result: str = await_in_task(give, "went on")
+        return result
+
+    worker = threads.worker()
+    assert await worker.run(work) == "went on"
+    worker.release()
+
+
+class Marked(Exception):
+    """An exception to which weak references point."""
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+async def test_error_is_gone_without_a_collection(threads: Threads, depth: int) -> None:
+    worker = threads.worker()
+
+    async def fail_in_task(depth: int) -> None:
+        await worker.run(fail, depth - 1)
+
+    def fail(depth: int) -> None:
+        if depth:
+            await_in_task(fail_in_task, depth)
+        raise Marked
+
+    gc.disable()
+    try:
+        await worker.run(fail, depth)
+    except Marked as error:
+        reference = weakref.ref(error)
+    finally:
+        gc.enable()
+    worker.release()
+    assert reference() is None
+
+
+def test_where_no_worker_runs_there_is_nothing_to_await_in() -> None:
+    with pytest.raises(RuntimeError, match=r"MainThread.* has no task.*'def' view"):
+        await_in_task(task_id)
+
+
+# --- back into the task: context variables: CX-13 ---------------------------------------------------
+
+
+async def test_cx13_variables_go_in_and_come_back_with_every_call(threads: Threads) -> None:
+    async def append(text: str) -> None:
+        variable.set(variable.get() + text)
+
+    def work() -> str:
+        variable.set(variable.get() + " function")
+        await_in_task(append, " coroutine")
+        variable.set(variable.get() + " function")
+        await_in_task(append, " coroutine")
+        return variable.get()
+
+    worker = threads.worker()
+    variable.set("task")
+    expected = "task function coroutine function coroutine"
+    assert (await worker.run(work), variable.get()) == (expected, expected)
+    worker.release()
+
+
+async def test_cx13_what_the_function_unsets_is_unset_in_the_task(threads: Threads) -> None:
+    async def read() -> str:
+        return variable.get()
+
+    def work() -> tuple[str, str]:
+        token = variable.set("set")
+        before = await_in_task(read)
+        variable.reset(token)
+        return before, await_in_task(read)
+
+    worker = threads.worker()
+    assert await worker.run(work) == ("set", "unset")
+    worker.release()
+
+
+async def test_cx13_what_the_coroutine_unsets_is_unset_in_the_function(threads: Threads) -> None:
+    tokens: list[contextvars.Token[str]] = []
+
+    async def enter() -> None:
+        tokens.append(variable.set("set"))
+
+    async def leave() -> None:
+        variable.reset(tokens.pop())
+
+    def work() -> tuple[str, str]:
+        await_in_task(enter)
+        before = variable.get()
+        await_in_task(leave)
+        return before, variable.get()
+
+    worker = threads.worker()
+    assert await worker.run(work) == ("set", "unset")
+    worker.release()
+
+
+async def test_thread_runs_no_event_loop_after_a_call_either(threads: Threads) -> None:
+    def work() -> None:
+        await_in_task(checkpoint)
+        anyio.run(checkpoint)
+
+    worker = threads.worker()
+    await worker.run(work)
+    await checkpoint()
+    worker.release()
+
+
+# --- back into the task: what the thread does meanwhile ---------------------------------------------
+
+
+async def test_functions_of_the_coroutine_run_in_the_thread_to_any_depth(threads: Threads) -> None:
+    worker = threads.worker()
+
+    def descend(depth: int) -> set[int]:
+        below = await_in_task(across, depth - 1) if depth else set()
+        return {threading.get_ident(), *below}
+
+    async def across(depth: int) -> set[int]:
+        found: set[int] = await worker.run(descend, depth)
+        return found
+
+    assert await across(20) == {await ident(worker)}
+    worker.release()
+
+
+async def test_function_of_another_task_runs_while_the_thread_waits(threads: Threads) -> None:
+    worker, waiting, done = threads.worker(), anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        waiting.set()
+        await done.wait()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worker.run, await_in_task, wait)
+        await waiting.wait()
+        assert await worker.run(str, 1) == "1"
+        done.set()
+    worker.release()
+
+
+async def test_answers_reach_their_functions_in_any_order(threads: Threads) -> None:
+    """The outer function's answer is there before the inner one's."""
+    worker, log, names = threads.worker(), list[str](), ("outer", "inner")
+    waiting = {name: anyio.Event() for name in names}
+    answer = {name: anyio.Event() for name in names}
+
+    async def wait(name: str) -> None:
+        waiting[name].set()
+        await answer[name].wait()
+
+    def work(name: str) -> None:
+        await_in_task(wait, name)
+        log.append(name)
+
+    async with anyio.create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(worker.run, work, name)
+            await waiting[name].wait()
+        for name in names:
+            answer[name].set()
+            await anyio.wait_all_tasks_blocked()
+    worker.release()
+    assert log == ["inner", "outer"]
+
+
+async def test_functions_that_await_keep_no_other_from_running() -> None:
+    threads, finish, log = Threads(1), anyio.Event(), list[int]()
+
+    async def serve(number: int) -> None:
+        worker = threads.worker()
+        await worker.run(await_in_task, finish.wait)
+        log.append(number)
+        worker.release()
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(100):
+            tasks.start_soon(serve, number)
+        await anyio.wait_all_tasks_blocked()
+        other = await lent(threads)
+        finish.set()
+    other.release()
+    assert sorted(log) == list(range(100))
+    threads.close()
+
+
+async def test_no_more_functions_than_the_limit_work_at_once(threads: Threads) -> None:
+    lock, at_work, most = threading.Lock(), 0, 0
+
+    def step() -> None:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        threading.Event().wait(0.001)
+        with lock:
+            at_work -= 1
+
+    def work() -> None:
+        step()
+        await_in_task(checkpoint)
+        step()
+
+    async def serve() -> None:
+        worker = threads.worker()
+        await worker.run(work)
+        worker.release()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(serve)
+    assert most == 2
+
+
+# --- back into the task: cancellation ---------------------------------------------------------------
+
+
+async def test_cancellation_reaches_the_coroutine_and_unwinds_the_function(
+    threads: Threads,
+) -> None:
+    worker, log = threads.worker(), list[object]()
+
+    def work() -> None:
+        try:
+            await_in_task(anyio.sleep_forever)
+        except BaseException as error:
+            log.append(error)
+            raise
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cancel_when_blocked, scope)
+            await worker.run(work)
+    worker.release()
+    assert scope.cancelled_caught
+    assert isinstance(log[0], anyio.get_cancelled_exc_class())
+
+
+async def cancel_when_blocked(scope: anyio.CancelScope) -> None:
+    await anyio.wait_all_tasks_blocked()
+    scope.cancel()
+
+
+async def test_function_that_is_cancelled_can_await_in_a_shielded_scope(threads: Threads) -> None:
+    worker, log = threads.worker(), list[str]()
+
+    async def clean_up() -> None:
+        with anyio.CancelScope(shield=True):
+            await checkpoint()
+            log.append("cleaned up")
+
+    def work() -> None:
+        try:
+            await_in_task(anyio.sleep_forever)
+        finally:
+            await_in_task(clean_up)
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cancel_when_blocked, scope)
+            await worker.run(work)
+    worker.release()
+    assert log == ["cleaned up"]
+
+
+async def test_scope_in_the_coroutine_ends_the_coroutine_only(threads: Threads) -> None:
+    async def wait() -> str:
+        with anyio.move_on_after(0):
+            await anyio.sleep_forever()
+        return "went on"
+
+    worker = threads.worker()
+    assert await worker.run(await_in_task, wait) == "went on"
+    worker.release()
+
+
+async def test_cancelled_task_calls_no_function(threads: Threads) -> None:
+    worker, log = threads.worker(), list[str]()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await worker.run(log.append, "called")
+    assert log == []
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_function_that_was_abandoned_cannot_await_any_more() -> None:
+    """Before it asks, and while it waits: only asyncio's own cancellation passes the shield."""
+    import asyncio  # noqa: TID251  # as above
+
+    threads, asked, go_on = Threads(1), asyncio.Event(), threading.Event()
+    loop, errors = asyncio.get_running_loop(), list[str]()
+
+    async def stubborn() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asked.set()
+            await anyio.sleep_forever()
+
+    def work() -> None:
+        await_in_task(stubborn)
+        loop.call_soon_threadsafe(asked.set)
+        go_on.wait(5)
+        for _ in range(2):
+            try:
+                await_in_task(checkpoint)
+            except RuntimeError as error:
+                errors.append(str(error))
+
+    worker = threads.worker()
+    thread = await thread_of(worker)
+    task = loop.create_task(worker.run(work))
+    for _ in range(2):
+        await asked.wait()
+        asked.clear()
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    worker.release()
+    go_on.set()
+    await anyio.to_thread.run_sync(thread.join)
+    assert ["has ended before the function" in each for each in errors] == [True, True]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_function_of_a_coroutine_that_is_thrown_away_is_told(threads: Threads) -> None:
+    """As at the end of a loop that is closed around its tasks."""
+    worker, errors, asked = threads.worker(), queue.SimpleQueue[str](), threading.Event()
+
+    async def wait() -> None:
+        asked.set()
+        await anyio.sleep_forever()
+
+    def work() -> None:
+        try:
+            await_in_task(wait)
+        except RuntimeError as error:
+            errors.put(str(error))
+
+    running = worker.run(work)
+    while not asked.is_set():
+        running.send(None)
+        await anyio.sleep(0.001)
+    running.close()
+    worker.release()
+    assert "has ended before the function" in await anyio.to_thread.run_sync(errors.get)
+
+
+def test_function_that_outlives_its_event_loop_cannot_await() -> None:
+    import asyncio  # noqa: TID251  # as above
+
+    threads, go_on, errors = Threads(1), threading.Event(), queue.SimpleQueue[str]()
+    left_behind: list[asyncio.Task[Any]] = []
+
+    def work() -> None:
+        go_on.wait(5)
+        try:
+            await_in_task(checkpoint)
+        except RuntimeError as error:
+            errors.put(str(error))
+
+    async def main() -> None:
+        worker = threads.worker()
+        left_behind.append(asyncio.get_running_loop().create_task(worker.run(work)))
+        await anyio.wait_all_tasks_blocked()
+        left_behind[0].cancel()
+        worker.release()
+
+    asyncio.run(main())
+    go_on.set()
+    assert "has ended before the function" in errors.get(timeout=5)
+
+
+def test_call_for_an_event_loop_that_has_ended_is_refused() -> None:
+    async def make() -> passing.Job:
+        return passing.Job(str)
+
+    job = anyio.run(make)
+    call = passing.Call(checkpoint, passing.Inbox())
+    job.ask(call)
+    with pytest.raises(RuntimeError, match="has ended before the function"):
+        call.take({})
+
+
+def test_first_answer_of_a_call_counts() -> None:
+    call = passing.Call(checkpoint, passing.Inbox())
+    call.answer(error=ValueError("first"))
+    call.answer(error=ValueError("second"))
+    with pytest.raises(ValueError, match="first"):
+        call.take({})
+
+
+# --- in an event loop of its own --------------------------------------------------------------------
+
+
+def test_new_loop_awaits_and_has_the_callers_thread_as_its_worker() -> None:
+    threads = Threads(1)
+
+    def descend(depth: int) -> set[int]:
+        below = await_in_task(across, depth - 1) if depth else set()
+        return {threading.get_ident(), *below}
+
+    async def across(depth: int) -> set[int]:
+        found: set[int] = await threads.worker().run(descend, depth)
+        return found
+
+    assert await_in_new_loop(across, 5) == {threading.get_ident()}
+    assert not in_worker()
+
+
+def test_new_loop_gives_errors_and_variables_as_they_are() -> None:
+    error = KeyError("text")
+
+    async def fail() -> None:
+        variable.set(variable.get() + " coroutine")
+        raise error
+
+    def work() -> str:
+        variable.set("function")
+        with pytest.raises(KeyError) as caught:
+            await_in_new_loop(fail)
+        assert caught.value is error
+        return variable.get()
+
+    assert contextvars.copy_context().run(work) == "function coroutine"
+
+
+def test_new_loop_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise OSError("no descriptor left")
+
+    monkeypatch.setattr(anyio, "run", refuse)
+    with pytest.raises(OSError, match="no descriptor left"):
+        await_in_new_loop(task_id)

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup, escape
 
-from erlen.app import Erlen, current_app
+from erlen.app import Erlen, current_app, session
 from erlen.blueprint import Blueprint
 from erlen.config import Config
 from erlen.context import (
@@ -12,14 +12,59 @@ from erlen.context import (
     has_request_context,
     has_websocket_context,
 )
+from erlen.copying import (
+    copy_current_app_context,
+    copy_current_request_context,
+    copy_current_websocket_context,
+)
 from erlen.exceptions import WebSocketDisconnect, WebSocketMessageError, abort
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
+from erlen.exchange.uploads import UploadFile
 from erlen.exchange.websocket import WebSocket
+from erlen.files import send_file, send_from_directory
+from erlen.flashing import flash, get_flashed_messages
 from erlen.links import url_for
-from erlen.pages import render_template, render_template_string
+from erlen.offload import run_sync
+from erlen.pages import (
+    get_template_attribute,
+    render_block,
+    render_template,
+    render_template_string,
+    stream_template,
+    stream_template_string,
+)
+from erlen.pipeline.csrf import csrf_exempt
 from erlen.proxies import g, request, websocket
-from erlen.replies import jsonify, make_response, redirect, stream_with_context
+from erlen.replies import (
+    jsonify,
+    make_response,
+    redirect,
+    redirect_local,
+    stream_with_context,
+)
+from erlen.signals import (
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    before_render_template,
+    got_background_exception,
+    got_request_exception,
+    got_serving_exception,
+    got_websocket_exception,
+    message_flashed,
+    request_finished,
+    request_started,
+    request_tearing_down,
+    signals_available,
+    template_rendered,
+    websocket_finished,
+    websocket_received,
+    websocket_sent,
+    websocket_started,
+    websocket_tearing_down,
+)
+from erlen.wire.redirects import is_safe_redirect
 
 __all__ = [
     "Blueprint",
@@ -28,25 +73,61 @@ __all__ = [
     "Markup",
     "Request",
     "Response",
+    "UploadFile",
     "WebSocket",
     "WebSocketDisconnect",
     "WebSocketMessageError",
     "abort",
     "after_this_request",
     "after_this_websocket",
+    "appcontext_popped",
+    "appcontext_pushed",
+    "appcontext_tearing_down",
+    "before_render_template",
+    "copy_current_app_context",
+    "copy_current_request_context",
+    "copy_current_websocket_context",
+    "csrf_exempt",
     "current_app",
     "escape",
+    "flash",
     "g",
+    "get_flashed_messages",
+    "get_template_attribute",
+    "got_background_exception",
+    "got_request_exception",
+    "got_serving_exception",
+    "got_websocket_exception",
     "has_app_context",
     "has_request_context",
     "has_websocket_context",
+    "is_safe_redirect",
     "jsonify",
     "make_response",
+    "message_flashed",
     "redirect",
+    "redirect_local",
+    "render_block",
     "render_template",
     "render_template_string",
     "request",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+    "run_sync",
+    "send_file",
+    "send_from_directory",
+    "session",
+    "signals_available",
+    "stream_template",
+    "stream_template_string",
     "stream_with_context",
+    "template_rendered",
     "url_for",
     "websocket",
+    "websocket_finished",
+    "websocket_received",
+    "websocket_sent",
+    "websocket_started",
+    "websocket_tearing_down",
 ]

@@ -2,12 +2,13 @@
 
 import functools
 import logging
-from collections.abc import Callable, Sequence, ValuesView
+from collections.abc import Awaitable, Callable, Sequence, ValuesView
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast  # noqa: TID251  # see below
 
 from erlen.blueprint import Blueprint
-from erlen.config import DEFAULTS, Config, ConfigAttribute, get_debug_flag
+from erlen.config import DEFAULTS, Config, ConfigAttribute, as_timedelta, get_debug_flag
 from erlen.config import check as check_config
 from erlen.context import current, current_context
 from erlen.door import Door
@@ -16,23 +17,27 @@ from erlen.exchange.connection import Connection
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import WebSocket
+from erlen.files import add_version
+from erlen.flashing import get_flashed_messages
 from erlen.json import DefaultJSONProvider
+from erlen.json_providers import create_provider
 from erlen.links import build_url
 from erlen.location import (
     find_name,
     find_root_path,
-    resolve_folder,
     resolve_instance_path,
 )
-from erlen.pipeline.adapt import name_of
+from erlen.pipeline.adapt import adapt, name_of
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
+from erlen.pipeline.folders import DEFAULT_STATIC_FOLDER, Folders
 from erlen.pipeline.lifespan import report_failed_freeze
 from erlen.pipeline.manual import ManualContext
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
     Declarations,
     LifespanDeclarations,
+    Naming,
     Registry,
     check_callable,
     check_used_with_parentheses,
@@ -45,21 +50,21 @@ from erlen.proxies import Proxy
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
+from erlen.sessions import SecureCookieSessionInterface, SessionMixin, check_secret_key
 from erlen.state import State
 from erlen.threads import Threads
 from erlen.wire.urls import printable
 
 if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what is behind them
-    from jinja2 import Environment
-
     from erlen.cli.group import AppGroup
     from erlen.cli.runner import CLIRunner
+    from erlen.templating import Environment
     from erlen.testing import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Erlen(Registry):
+class Erlen(Folders, Registry):
     """The application.
 
     Attributes:
@@ -68,9 +73,12 @@ class Erlen(Registry):
         view_functions: Endpoint → view.
         blueprints: Dotted name → blueprint, in order of registration.
         extensions: For extensions: name → whatever they keep.
-        json: Seat: the JSON provider.
+        json: Seat: the JSON provider; that of ``JSON_PROVIDER`` unless one is assigned.
+        json_provider_class: Seat: class of the provider, in place of ``JSON_PROVIDER``.
+        session_interface: Seat: opens and saves sessions.
         request_class: Seat: the class of ``request``.
         response_class: Seat: the class of responses made of view values.
+        jinja_environment: Seat: class of the Jinja environment; ``erlen.templating.Environment``.
         jinja_options: Options of the Jinja environment, over erlen's own.
         state: What the process shares; lifespans fill it.
         url_build_error_handlers: Called as ``f(error, endpoint, values)`` when no URL can be built.
@@ -84,16 +92,21 @@ class Erlen(Registry):
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     config_class: ClassVar[type[Config]] = Config
+    json_provider_class: Callable[[Any], JSONProvider] | None = None
+    jinja_environment: "type[Environment] | None" = None
 
     testing = ConfigAttribute[bool]("TESTING")
     debug = ConfigAttribute[bool]("DEBUG")
     secret_key = ConfigAttribute[Any]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute[timedelta](
+        "PERMANENT_SESSION_LIFETIME", get_converter=as_timedelta
+    )
 
     def __init__(
         self,
         import_name: str,
         static_url_path: str | None = None,
-        static_folder: str | None = "static",
+        static_folder: str | None = DEFAULT_STATIC_FOLDER,
         static_host: str | None = None,
         host_matching: bool = False,
         subdomain_matching: bool = False,
@@ -106,9 +119,9 @@ class Erlen(Registry):
 
         Args:
             import_name: ``__name__``: names the application and finds its folders.
-            static_url_path: Path of the static files.
-            static_folder: Kept for static files; ``None`` for none.
-            static_host: Host of the static files, with *host_matching*.
+            static_url_path: Path of the static files, ``/static`` for the folder ``static``.
+            static_folder: Served below that path, relative to *root_path*; ``None`` for none.
+            static_host: Host of the static files; without it *host_matching* serves none.
             host_matching: Rules are for hosts: ``host="<user>.example.com"``.
             subdomain_matching: Rules are for subdomains of ``SERVER_NAME``.
             template_folder: Relative to *root_path*; ``None`` for none.
@@ -121,9 +134,7 @@ class Erlen(Registry):
         self.name = find_name(import_name)
         self.root_path = root_path or find_root_path(import_name)
         self.template_folder = template_folder
-        self.static_folder = resolve_folder(self.root_path, static_folder)
-        self.static_url_path = static_url_path
-        self.static_host = static_host
+        self.set_static_folder(static_folder, static_url_path)
         self.instance_path = resolve_instance_path(instance_path, import_name, self.root_path)
         config_root = self.instance_path if instance_relative_config else self.root_path
         self.config = self.config_class(config_root, {**DEFAULTS, "DEBUG": get_debug_flag()})
@@ -132,16 +143,26 @@ class Erlen(Registry):
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, Any] = {}
         self.jinja_options: dict[str, Any] = {}
-        self.json: JSONProvider = DefaultJSONProvider(self)
+        self.session_interface: Any = SecureCookieSessionInterface()
         self.state = State()
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.teardown_appcontext_functions: list[Callable[..., Any]] = []
         self.asgi_app: ASGIApp = self._serve_first
         self.lifespan_declarations = LifespanDeclarations()
+        self._template_words: dict[str, dict[str, Callable[..., Any]]] = {
+            "filters": {},
+            "tests": {},
+            "globals": {},
+        }
+        self._json: JSONProvider | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
         self._plan: Plan | None = None
         self._stack: ASGIApp | None = None
         self.__call__ = Door(self)
+        if self.has_static_folder and (static_host or not host_matching):
+            rule = f"{self.static_url_path}/<path:filename>"
+            # SPEC: B-217: no OPTIONS, so that Allow names what there is.
+            self.add_url_rule(rule, "static", self.send_static_file, False, host=static_host)
 
     # --- serving ----------------------------------------------------------------------------------
 
@@ -160,6 +181,8 @@ class Erlen(Registry):
             SetupError, ValueError: A declaration or a setting cannot work; names it.
         """
         check_config(self.config)
+        for warning in check_secret_key(self.config, self.debug):
+            self.logger.warning(warning)
         if isinstance(self.json, DefaultJSONProvider):
             self.json.max_depth = self.config["JSON_MAX_DEPTH"]
         self._plan = Plan(self).compile()
@@ -367,6 +390,7 @@ class Erlen(Registry):
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the ``url_defaults`` functions of the endpoint's scope add values."""
+        add_version(self, endpoint, values)
         for scope in self.declarations_of(endpoint.rpartition(".")[0]):
             for function in scope.url_defaults:
                 function(endpoint, values)
@@ -387,6 +411,10 @@ class Erlen(Registry):
             if isinstance(exchange, WebSocket):
                 where = f"on WebSocket {printable(exchange.path)} of {exchange.remote_addr}"
         self.logger.error("Exception %s", where, exc_info=error)
+
+    def ensure_async(self, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """Return *function* as a coroutine function; a ``def`` runs in the worker thread."""
+        return adapt(function)
 
     # --- URLs and responses -----------------------------------------------------------------------
 
@@ -415,6 +443,61 @@ class Erlen(Registry):
     def make_response(self, value: Any) -> Response:
         """Return the response that a view's return value stands for; ``TypeError`` for none."""
         return Coercion(self.response_class, self.json)(value)
+
+    @property
+    def json(self) -> JSONProvider:
+        """The JSON provider, made at first use.
+
+        Raises:
+            MissingExtraError: The package of ``JSON_PROVIDER`` is not installed.
+        """
+        if self._json is None:
+            make = self.json_provider_class
+            self._json = make(self) if make else create_provider(self.config["JSON_PROVIDER"], self)
+        return self._json
+
+    @json.setter
+    def json(self, provider: JSONProvider) -> None:
+        self._json = provider
+
+    # --- templates --------------------------------------------------------------------------------
+
+    @property
+    def template_filter(self) -> Naming:
+        """Make the decorated function a filter of templates, with or without parentheses."""
+        return Naming(self.add_template_filter)
+
+    @property
+    def template_test(self) -> Naming:
+        """Make the decorated function a test of templates, with or without parentheses."""
+        return Naming(self.add_template_test)
+
+    @property
+    def template_global(self) -> Naming:
+        """Make the decorated function a global of templates, with or without parentheses."""
+        return Naming(self.add_template_global)
+
+    def add_template_filter(self, function: Callable[..., Any], name: str | None = None) -> None:
+        """Register a filter; *name* is the function's own unless given."""
+        self._add_template_word("add_template_filter", "filters", function, name)
+
+    def add_template_test(self, function: Callable[..., Any], name: str | None = None) -> None:
+        """Register a test; *name* is the function's own unless given."""
+        self._add_template_word("add_template_test", "tests", function, name)
+
+    def add_template_global(self, function: Callable[..., Any], name: str | None = None) -> None:
+        """Register a global; *name* is the function's own unless given."""
+        self._add_template_word("add_template_global", "globals", function, name)
+
+    def _add_template_word(
+        self, call: str, kind: str, function: Callable[..., Any], name: str | None
+    ) -> None:
+        self.check_open(call)
+        check_callable(call, function)
+        word = name or function.__name__
+        self._template_words[kind][word] = function
+        if "jinja_env" in self.__dict__:
+            getattr(self.jinja_env, kind)[word] = function
 
     # --- contexts ---------------------------------------------------------------------------------
 
@@ -449,12 +532,20 @@ class Erlen(Registry):
 
         return create_logger(self.name, debug=self.debug)
 
+    def create_jinja_environment(self) -> "Environment":
+        """Return a new Jinja environment, of :attr:`jinja_environment`; override to set it up."""
+        from erlen.templating import Environment, create_environment
+
+        return create_environment(self, self.jinja_environment or Environment)
+
     @functools.cached_property
     def jinja_env(self) -> "Environment":
         """The Jinja environment, made at first use."""
-        from erlen.templating import create_environment
-
-        return create_environment(self)
+        environment = self.create_jinja_environment()
+        environment.globals.update(session=session, get_flashed_messages=get_flashed_messages)
+        for kind, words in self._template_words.items():
+            getattr(environment, kind).update(words)
+        return environment
 
     def run(
         self,
@@ -496,19 +587,6 @@ class Erlen(Registry):
 
         return AppGroup(self.name)
 
-    def open_resource(self, path: str, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
-        """Open a file below the root path for reading; it blocks, so use it at startup.
-
-        Raises:
-            ValueError: *mode* writes.
-        """
-        if mode not in {"r", "rt", "rb"}:
-            raise ValueError(
-                f"Resources are only read, not opened with mode {mode!r}. Use 'r' or 'rb'."
-            )
-        encoding = encoding if "b" in mode else encoding or "utf-8"
-        return Path(self.root_path, path).open(mode, encoding=encoding)
-
     def open_instance_resource(
         self, path: str, mode: str = "rb", encoding: str | None = "utf-8"
     ) -> IO[Any]:
@@ -520,3 +598,4 @@ class Erlen(Registry):
 
 
 current_app = cast(Erlen, Proxy("app", "current_app"))
+session = cast(SessionMixin, Proxy("session"))

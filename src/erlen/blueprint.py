@@ -5,7 +5,9 @@ from typing import Any, TypeVar
 
 from erlen.exceptions import SetupError
 from erlen.location import find_root_path
+from erlen.pipeline.folders import Folders
 from erlen.pipeline.registry import (
+    Naming,
     Registry,
     check_used_with_parentheses,
     declaration_site,
@@ -68,7 +70,7 @@ class BlueprintSetupState:
         )
 
 
-class Blueprint(Registry):
+class Blueprint(Folders, Registry):
     """A group of routes, hooks and handlers, registered with ``app.register_blueprint``.
 
     Attributes:
@@ -96,8 +98,8 @@ class Blueprint(Registry):
         Args:
             name: Not empty, without a dot.
             import_name: ``__name__``.
-            static_folder: Kept for the static files of the blueprint.
-            static_url_path: Path of the static files below the prefix.
+            static_folder: Its files are served, relative to *root_path*; ``None`` for none.
+            static_url_path: Path of the static files below the prefix; ``/`` and the folder's name.
             template_folder: Searched after the application's, relative to *root_path*.
             url_prefix: Put before each rule.
             subdomain: Of its rules, where subdomain matching is on.
@@ -111,13 +113,12 @@ class Blueprint(Registry):
         super().__init__()
         self.name = _checked_name(name)
         self.import_name = import_name
-        self.static_folder = static_folder
-        self.static_url_path = static_url_path
         self.template_folder = template_folder
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.url_values_defaults = url_defaults or {}
         self.root_path = root_path or find_root_path(import_name)
+        self.set_static_folder(static_folder, static_url_path)
         self.cli_group = cli_group
         self._deferred: list[Callable[[BlueprintSetupState], object]] = []
         self._children: list[tuple[Blueprint, dict[str, Any]]] = []
@@ -202,6 +203,11 @@ class Blueprint(Registry):
             )
         app.blueprints[name] = self
         self.frozen = True
+        if self.has_static_folder:
+            rule = f"{self.static_url_path}/<path:filename>"
+            state.add_url_rule(
+                rule, "static", self.send_static_file, provide_automatic_options=False
+            )
         for function in self._deferred:
             function(state)
         for child, child_options in self._children:
@@ -261,6 +267,42 @@ class Blueprint(Registry):
     def app_url_defaults(self, function: F) -> F:
         """``url_defaults`` of the whole application."""
         return self._on_app("app_url_defaults", "url_defaults", function)
+
+    # --- templates of the whole application -------------------------------------------------------
+
+    @property
+    def app_template_filter(self) -> Naming:
+        """``template_filter`` of the application, with or without parentheses."""
+        return Naming(self.add_app_template_filter)
+
+    @property
+    def app_template_test(self) -> Naming:
+        """``template_test`` of the application, with or without parentheses."""
+        return Naming(self.add_app_template_test)
+
+    @property
+    def app_template_global(self) -> Naming:
+        """``template_global`` of the application, with or without parentheses."""
+        return Naming(self.add_app_template_global)
+
+    def add_app_template_filter(
+        self, function: Callable[..., Any], name: str | None = None
+    ) -> None:
+        """``add_template_filter`` of the application."""
+        self.check_open("add_app_template_filter")
+        self.record_once(lambda state: state.app.add_template_filter(function, name))
+
+    def add_app_template_test(self, function: Callable[..., Any], name: str | None = None) -> None:
+        """``add_template_test`` of the application."""
+        self.check_open("add_app_template_test")
+        self.record_once(lambda state: state.app.add_template_test(function, name))
+
+    def add_app_template_global(
+        self, function: Callable[..., Any], name: str | None = None
+    ) -> None:
+        """``add_template_global`` of the application."""
+        self.check_open("add_app_template_global")
+        self.record_once(lambda state: state.app.add_template_global(function, name))
 
     def app_errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """``errorhandler`` of the whole application."""

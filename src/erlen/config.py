@@ -6,6 +6,7 @@ import os
 import pkgutil
 import types
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
@@ -35,6 +36,11 @@ def _is_seconds(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
+def _is_lifetime(value: Any) -> bool:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return _is_count(seconds) or _is_seconds(seconds)
+
+
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset) and all(
         isinstance(item, str) for item in value
@@ -61,6 +67,16 @@ _ORIGINS = _Kind(
 )
 _TEXTS = _Kind("a list of str", _is_texts)
 _SECRET = _Kind("a str or bytes", lambda value: isinstance(value, str | bytes))
+_SECRETS = _Kind(
+    "a list of str or bytes",
+    lambda value: isinstance(value, list | tuple) and all(map(_SECRET.fits, value)),
+)
+_LIFETIME = _Kind("a timedelta or a number of seconds", _is_lifetime)
+
+
+def _one_of(*words: str) -> _Kind:
+    return _Kind(f"one of {', '.join(words)}", lambda value: value in words)
+
 
 _KEYS: tuple[tuple[str, Any, _Kind], ...] = (
     ("DEBUG", None, _FLAG.or_none()),
@@ -69,11 +85,29 @@ _KEYS: tuple[tuple[str, Any, _Kind], ...] = (
     ("TRAP_HTTP_EXCEPTIONS", False, _FLAG),
     ("TRAP_BAD_REQUEST_ERRORS", None, _FLAG.or_none()),
     ("SECRET_KEY", None, _SECRET.or_none()),
+    ("SECRET_KEY_FALLBACKS", None, _SECRETS.or_none()),
+    ("SESSION_COOKIE_NAME", "session", _TEXT),
+    ("SESSION_COOKIE_DOMAIN", None, _TEXT.or_none()),
+    ("SESSION_COOKIE_PATH", None, _TEXT.or_none()),
+    ("SESSION_COOKIE_HTTPONLY", True, _FLAG),
+    ("SESSION_COOKIE_SECURE", None, _FLAG.or_none()),
+    ("SESSION_COOKIE_SAMESITE", "Lax", _one_of("Strict", "Lax", "None").or_none()),
+    ("SESSION_COOKIE_PARTITIONED", False, _FLAG),
+    ("SESSION_REFRESH_EACH_REQUEST", False, _FLAG),
+    ("SESSION_OVERSIZE", "error", _one_of("error", "warn")),
+    ("PERMANENT_SESSION_LIFETIME", timedelta(days=14), _LIFETIME),
+    ("CSRF_PROTECTION", True, _FLAG),
+    ("CSRF_TRUSTED_ORIGINS", (), _ORIGINS.or_none()),
     ("TRUSTED_HOSTS", None, _TEXTS.or_none()),
     ("SERVER_NAME", None, _HOST.or_none()),
     ("APPLICATION_ROOT", "/", _PREFIX),
     ("PREFERRED_URL_SCHEME", "http", _SCHEME),
     ("MAX_CONTENT_LENGTH", 16 * 1024 * 1024, _COUNT.or_none()),
+    ("MAX_FORM_MEMORY_SIZE", 1024 * 1024, _COUNT.or_none()),
+    ("MAX_FORM_PARTS", 1000, _COUNT.or_none()),
+    ("MAX_FORM_FILES", 100, _COUNT.or_none()),
+    ("UPLOAD_SPOOL_SIZE", 256 * 1024, _COUNT),
+    ("UPLOAD_SPOOL_TOTAL", 4 * 1024 * 1024, _COUNT),
     ("MAX_COOKIE_SIZE", 4093, _COUNT),
     ("PROVIDE_AUTOMATIC_OPTIONS", True, _FLAG),
     ("TEMPLATES_AUTO_RELOAD", None, _FLAG.or_none()),
@@ -85,13 +119,17 @@ _KEYS: tuple[tuple[str, Any, _Kind], ...] = (
     ("MAX_HEADER_COUNT", 200, _COUNT),
     ("MAX_HEADER_SIZE", 64 * 1024, _COUNT),
     ("MAX_QUERY_ARGS", 1000, _COUNT),
+    ("JSON_PROVIDER", "json", _one_of("json", "orjson", "msgspec")),
     ("JSON_MAX_DEPTH", 128, _POSITIVE),
+    ("SEND_FILE_MAX_AGE_DEFAULT", None, _LIFETIME.or_none()),
+    ("USE_X_SENDFILE", False, _FLAG),
+    ("STATIC_HASHED_URLS", False, _FLAG),
     ("WORKER_THREADS", 40, _POSITIVE),
 )
 
 #: Keys that are looked at when something fails, and so may change at any time.
 _LIVE = {"DEBUG", "TESTING", "PROPAGATE_EXCEPTIONS", "TRAP_HTTP_EXCEPTIONS",
-         "TRAP_BAD_REQUEST_ERRORS", "SECRET_KEY"}  # fmt: skip
+         "TRAP_BAD_REQUEST_ERRORS", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}  # fmt: skip
 
 #: Key → default, of every key that erlen reads. Sizes are bytes, times seconds.
 DEFAULTS: Mapping[str, Any] = types.MappingProxyType({key: value for key, value, _ in _KEYS})
@@ -119,6 +157,11 @@ def check(config: Mapping[str, Any]) -> None:
 def get_debug_flag() -> bool:
     """Tell whether ``ERLEN_DEBUG`` asks for debug mode: set, and not ``0``, ``false`` or ``no``."""
     return os.environ.get("ERLEN_DEBUG", "").lower() not in {"", "0", "false", "no"}
+
+
+def as_timedelta(value: timedelta | float) -> timedelta:
+    """Return a lifetime that may be given in seconds."""
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
 # --- the configuration ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ without an exchange: ``g`` and ``current_app`` for scripts, tests and background
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -76,14 +76,19 @@ class Context:
         rule: The rule that matched, ``None`` when none did.
         view_args: Values of the rule's variables; the view gets them as keyword arguments.
         routing_exception: Why no rule matched.
+        ended: Whether the teardown is done, so that only what was read already can be used.
+        answering: Whether hooks and view are done, so that a session cannot be saved any more.
         started: Whether status and headers of the response were sent.
         error: What was raised and no handler took; teardown hooks see it.
         after_this: Functions of ``after_this_request``, in order.
+        opened_session: The session once something opened it, else ``None``.
+        flashes: The flashed messages that this exchange took from its session.
     """
 
     __slots__ = (
-        "_adapter", "_exchange", "_g", "_worker", "after_this", "app", "error", "line", "path",
-        "receive", "routing_exception", "rule", "scope", "send", "started", "view_args",
+        "_adapter", "_closing", "_exchange", "_g", "_worker", "after_this", "answering", "app",
+        "ended", "error", "flashes", "line", "opened_session", "path", "receive",
+        "routing_exception", "rule", "scope", "send", "started", "view_args",
     )  # fmt: skip
 
     def __init__(
@@ -109,8 +114,13 @@ class Context:
         self.view_args = view_args
         self.routing_exception = routing_exception
         self.error: BaseException | None = None
+        self.answering = False
+        self.ended = False
         self.started = False
         self.after_this: list[Callable[..., Any]] | None = None
+        self.opened_session: Any = None
+        self.flashes: list[tuple[str, str]] | None = None
+        self._closing: list[Callable[[], Awaitable[None]]] | None = None
         self._exchange: Request | WebSocket | None = None
         self._g: Globals | None = None
         self._worker: Worker | None = None
@@ -168,6 +178,20 @@ class Context:
         raise OutsideContextError(_WEBSOCKET_IN_REQUEST)
 
     @property
+    def session(self) -> Any:
+        """The session, opened at first use; that it was looked at changes what caches may do.
+
+        Raises:
+            OutsideContextError: There is no exchange.
+        """
+        session = self.opened_session
+        if session is None:
+            self.check_running("session")
+            session = self.line.sessions.open_now(self)
+        session.accessed = True
+        return session
+
+    @property
     def url_adapter(self) -> MapAdapter:
         """What builds URLs as this exchange's client sees them."""
         adapter = self._adapter
@@ -175,12 +199,25 @@ class Context:
             adapter = self._adapter = self.app.bind_url_map(self.exchange)
         return adapter
 
+    def check_running(self, what: str) -> None:
+        """Raise when the exchange is over, so that *what* it had is gone.
+
+        Raises:
+            OutsideContextError: A function that took the context along runs too late.
+        """
+        if self.ended:
+            raise OutsideContextError(
+                f"The exchange has ended, and its {what} with it. Await the work in the view, or "
+                "pass on the values that it needs."
+            )
+
     # --- what a response needs (protocols.Exchange) -----------------------------------------------
 
     async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
         """Call *function* in the exchange's one worker thread and return what it returns."""
         worker = self._worker
         if worker is None:
+            self.check_running("thread")
             worker = self._worker = self.line.threads.worker()
         return await worker.run(function, *args)
 
@@ -188,10 +225,31 @@ class Context:
         """Return when the HTTP client has left."""
         await self.request.body.wait_disconnected()
 
+    def close_at_end(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Await *close* after the teardown hooks, whatever becomes of what it closes until then."""
+        if self._closing is None:
+            self._closing = []
+        self._closing.append(close)
+
     @property
-    def has_worker(self) -> bool:
-        """Whether a ``def`` function ran, so that a thread must be given back."""
-        return self._worker is not None
+    def holds(self) -> bool:
+        """Whether something must be given back at the end: a thread, files, uploads."""
+        exchange = self._exchange
+        return (
+            self._worker is not None
+            or self._closing is not None
+            or (exchange is not None and exchange.has_uploads)
+        )
+
+    async def close(self) -> None:
+        """Close the files that are open still and give the worker thread back."""
+        try:
+            for close in self._closing or ():
+                await close()
+            if isinstance(self._exchange, Request) and self._exchange.has_uploads:
+                await self._exchange.close()
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Give the worker thread back, if one was used."""
@@ -243,6 +301,7 @@ def after_this_request(function: F) -> F:
     """
     context = current()
     _ = context.exchange
+    context.check_running("response")
     if context.after_this is None:
         context.after_this = []
     context.after_this.append(function)

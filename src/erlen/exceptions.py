@@ -80,6 +80,14 @@ class BuildError(ErlenError, LookupError):
         )
 
 
+class SessionClosedError(ErlenError, RuntimeError):
+    """A session was changed after it was saved, so that the change would be lost."""
+
+
+class SessionTooLargeError(ErlenError, ValueError):
+    """A session does not fit into its cookie; the sentence names its largest keys."""
+
+
 class MissingExtraError(ErlenError, ImportError):
     """An optional part was used whose packages are not installed."""
 

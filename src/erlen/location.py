@@ -81,8 +81,3 @@ def resolve_instance_path(given: str | None, import_name: str, root_path: str) -
     if not Path(given).is_absolute():
         raise ValueError(f"instance_path={given!r} is relative. Give an absolute path.")
     return given
-
-
-def resolve_folder(root_path: str, folder: str | None) -> str | None:
-    """Return *folder* joined to the root path, ``None`` for none."""
-    return None if folder is None else str(Path(root_path) / folder)

@@ -139,7 +139,7 @@ def test_b333_the_traceback_is_shown_when_asked_for(project: Path) -> None:
 
 
 def test_b333_a_traceback_that_does_not_exist_is_not_shown() -> None:
-    result = invoke(Erlen("x"), "--traceback", "--app", "no_such:app", "shout", obj=None)
+    result = invoke(Erlen("x", static_folder=None), "--traceback", "--app", "no_such:app", "shout", obj=None)
     assert result.exit_code == 2
     assert "There is no module 'no_such'" in result.stderr
 
@@ -172,19 +172,21 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(
             [],
             "Endpoint  Methods      Rule\n"
-            "--------  -----------  ---------------\n"
+            "--------  -----------  -----------------------\n"
             "basket    DELETE, PUT  /basket\n"
             "item      GET          /items/<int:id>\n"
             "item      POST         /items/<int:id>\n"
-            "live      WEBSOCKET    /live\n",
+            "live      WEBSOCKET    /live\n"
+            "static    GET          /static/<path:filename>\n",
             id="CL-13 by endpoint",
         ),
         pytest.param(
             ["--sort", "methods", "--all-methods"],
             "Endpoint  Methods               Rule\n"
-            "--------  --------------------  ---------------\n"
+            "--------  --------------------  -----------------------\n"
             "basket    DELETE, OPTIONS, PUT  /basket\n"
             "item      GET, HEAD, OPTIONS    /items/<int:id>\n"
+            "static    GET, HEAD, OPTIONS    /static/<path:filename>\n"
             "item      OPTIONS, POST         /items/<int:id>\n"
             "live      WEBSOCKET             /live\n",
             id="CL-13 by methods",
@@ -196,7 +198,7 @@ def test_routes_are_a_sorted_table(app: Erlen, args: list[str], table: str) -> N
 
 
 def test_cl13_routes_by_rule() -> None:
-    app = Erlen("x")
+    app = Erlen("x", static_folder=None)
     app.add_url_rule("/b", "first")
     app.add_url_rule("/a", "second")
     lines = invoke(app, "routes", "-s", "rule").output.splitlines()
@@ -204,7 +206,7 @@ def test_cl13_routes_by_rule() -> None:
 
 
 def test_cl13_hosts_have_a_column_when_there_are_any() -> None:
-    app = Erlen("x", host_matching=True)
+    app = Erlen("x", host_matching=True, static_folder=None)
     app.add_url_rule("/", "a", host="a.example")
     assert invoke(app, "routes").output.splitlines()[::2] == [
         "Endpoint  Methods  Host       Rule",
@@ -213,7 +215,7 @@ def test_cl13_hosts_have_a_column_when_there_are_any() -> None:
 
 
 def test_cl13_a_rule_for_every_method_or_only_for_hidden_ones_is_shown() -> None:
-    app = Erlen("x")
+    app = Erlen("x", static_folder=None)
     app.url_map.add(Rule("/a", endpoint="a"))
     app.add_url_rule("/b", "b", methods=["OPTIONS"])
     lines = invoke(app, "routes").output.splitlines()
@@ -221,7 +223,7 @@ def test_cl13_a_rule_for_every_method_or_only_for_hidden_ones_is_shown() -> None
 
 
 def test_cl13_an_application_without_rules_says_so() -> None:
-    assert invoke(Erlen("x"), "routes").output == "The application has no rules.\n"
+    assert invoke(Erlen("x", static_folder=None), "routes").output == "The application has no rules.\n"
 
 
 # --- shell ----------------------------------------------------------------------------------------

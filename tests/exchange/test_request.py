@@ -168,5 +168,46 @@ async def test_b068_the_body_may_be_had_in_every_way_and_again(first: str, secon
             assert await getattr(request, way) in ([1], b"[1]")
 
 
+# --- forms ----------------------------------------------------------------------------------------
+
+FORM = "application/x-www-form-urlencoded"
+
+
+async def test_rq10_form_files_and_values_are_awaited() -> None:
+    request = posted(b"a=1", FORM)
+    for name in ("form", "files", "values"):
+        with pytest.raises(TypeError, match=rf"Write '\(await request\.{name}\)' in its place"):
+            getattr(request, name)["a"]
+    assert ((await request.form)["a"], (await request.values)["a"]) == ("1", "1")
+    assert not await request.files
+
+
+async def test_rq9_limits_of_forms_are_those_of_the_configuration_and_can_be_changed() -> None:
+    config = {"MAX_FORM_MEMORY_SIZE": 1, "MAX_FORM_PARTS": 2, "MAX_FORM_FILES": 3}
+    request = posted(b"a=1", FORM, **config)
+    names = [key.lower() for key in config]
+    assert [getattr(request, name) for name in names] == [1, 2, 3]
+    for name in names:
+        setattr(request, name, None)
+    assert await request.form == {"a": "1"}
+
+
+async def test_json_that_is_forced_from_a_form_needs_its_bytes_kept() -> None:
+    request = posted(b"[1]", FORM)
+    await request.data
+    with pytest.raises(RuntimeError, match="as a form"):
+        await request.get_json(force=True)
+    request = posted(b"[1]", FORM)
+    assert await request.get_data() == await request.data == b"[1]"
+    assert await request.get_json(force=True) == [1]
+
+
+async def test_bd10_a_request_without_uploads_has_nothing_to_close() -> None:
+    request = posted(b"a=1", FORM)
+    await request.form
+    assert not request.has_uploads
+    await request.close()
+
+
 def test_rq12_the_repr_says_request() -> None:
     assert repr(posted()) == "<Request 'http://example.com/' [POST]>"

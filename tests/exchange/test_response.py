@@ -1,7 +1,7 @@
 """A response: what it is made of, and what of it reaches the wire."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erlen.exceptions import ClientDisconnected, RequestedRangeNotSatisfiable
-from erlen.exchange.connection import Connection
+from erlen.exceptions import ClientDisconnected
 from erlen.exchange.response import Response
 from erlen.protocols import Message
-from tests.exchange.wire import Wire, scope_of, settings
+from tests.exchange.sources import AsyncStream, SyncStream
+from tests.exchange.wire import Wire
 
 
 async def sent(response: Response, method: str = "GET") -> Wire:
@@ -23,43 +23,6 @@ async def sent(response: Response, method: str = "GET") -> Wire:
     await response.send(wire)
     assert wire.is_complete
     return wire
-
-
-class Source:
-    """A synchronous or asynchronous source of chunks that knows whether it was closed."""
-
-    def __init__(self, *chunks: Any) -> None:
-        self.chunks = list(chunks)
-        self.given = 0
-        self.closed = 0
-
-
-class SyncSource(Source):
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        if not self.chunks:
-            raise StopIteration
-        self.given += 1
-        return self.chunks.pop(0)
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-class AsyncSource(Source):
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        if not self.chunks:
-            raise StopAsyncIteration
-        self.given += 1
-        return self.chunks.pop(0)
-
-    async def aclose(self) -> None:
-        self.closed += 1
 
 
 # --- RS-1: bodies ---------------------------------------------------------------------------------
@@ -80,7 +43,7 @@ async def test_rs1_a_known_body_has_its_length(value: Any, body: bytes) -> None:
     assert (wire.body, dict(wire.headers)[b"content-length"]) == (body, b"%d" % len(body))
 
 
-@pytest.mark.parametrize("source", [SyncSource, AsyncSource])
+@pytest.mark.parametrize("source", [SyncStream, AsyncStream])
 async def test_rs1_an_iterable_is_streamed_without_a_length(source: Any) -> None:
     chunks = source("é", b"b", "", bytearray(b"c"), memoryview(b"d"))
     response = Response(chunks)
@@ -108,7 +71,7 @@ def test_rs5_the_body_can_be_replaced() -> None:
     assert response.get_data(as_text=True) == "b"
     response.data = b"c"
     assert response.get_data() == b"c"
-    response.response = SyncSource("d")
+    response.response = SyncStream("d")
     assert response.is_streamed
     response.response = "e"
     assert (response.is_streamed, response.data) == (False, b"e")
@@ -116,16 +79,22 @@ def test_rs5_the_body_can_be_replaced() -> None:
 
 def test_rs5_a_stream_has_no_data_until_it_is_frozen() -> None:
     with pytest.raises(RuntimeError, match=r"await response\.freeze\(\)"):
-        Response(SyncSource("a")).get_data()
+        Response(SyncStream("a")).get_data()
 
 
-@pytest.mark.parametrize("source", [SyncSource, AsyncSource])
+@pytest.mark.parametrize("source", [SyncStream, AsyncStream])
 async def test_rs5_freezing_collects_and_closes_a_stream(source: Any) -> None:
     chunks = source("a", b"b")
     response = Response(chunks)
     await response.freeze()
     await response.freeze()
     assert (response.data, response.is_streamed, chunks.closed) == (b"ab", False, 1)
+
+
+@pytest.mark.parametrize("make", [SyncStream, AsyncStream, lambda *chunks: list(chunks)])
+async def test_rs5_a_body_is_iterated_as_bytes(make: Any) -> None:
+    response = Response(make("é", b"b"))
+    assert b"".join([chunk async for chunk in response.iter_encoded()]) == "éb".encode()
 
 
 async def test_a_stream_that_fails_while_it_is_frozen_is_closed() -> None:
@@ -353,7 +322,7 @@ async def test_rs8_a_304_keeps_its_validators_only() -> None:
 
 
 @pytest.mark.parametrize(("status", "warnings"), [(204, 1), (205, 1), (304, 0)])
-@pytest.mark.parametrize("body", ["abc", SyncSource("a")], ids=["known", "streamed"])
+@pytest.mark.parametrize("body", ["abc", SyncStream("a")], ids=["known", "streamed"])
 async def test_b150_a_body_that_is_dropped_is_warned_of(
     status: int, warnings: int, body: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -372,7 +341,7 @@ async def test_b035_a_head_view_may_declare_the_length_of_what_it_did_not_make()
     assert dict((await sent(Response(""), "HEAD")).headers)[b"content-length"] == b"0"
 
 
-@pytest.mark.parametrize("source", [SyncSource, AsyncSource])
+@pytest.mark.parametrize("source", [SyncStream, AsyncStream])
 @pytest.mark.parametrize(("status", "method"), [(200, "HEAD"), (204, "GET"), (304, "GET")])
 async def test_b035_a_stream_that_is_not_sent_is_closed_unread(
     source: Any, status: int, method: str
@@ -386,7 +355,7 @@ async def test_b035_a_stream_that_is_not_sent_is_closed_unread(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_stream_may_declare_its_length(method: str) -> None:
-    response = Response(AsyncSource("ab", "c"))
+    response = Response(AsyncStream("ab", "c"))
     response.content_length = 3
     assert response.content_length == 3
     wire = await sent(response, method)
@@ -395,7 +364,7 @@ async def test_a_stream_may_declare_its_length(method: str) -> None:
 
 
 def test_a_declared_length_can_be_taken_back() -> None:
-    response = Response(AsyncSource("ab"))
+    response = Response(AsyncStream("ab"))
     response.content_length = 3
     response.content_length = None
     assert response.content_length is None
@@ -448,7 +417,7 @@ def closing(response: Response, calls: list[str]) -> None:
     response.call_on_close(lambda: [later()][0])
 
 
-@pytest.mark.parametrize("body", ["a", AsyncSource("a")], ids=["known", "streamed"])
+@pytest.mark.parametrize("body", ["a", AsyncStream("a")], ids=["known", "streamed"])
 async def test_rs5_what_waits_for_the_close_runs_after_the_last_byte(
     body: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -462,7 +431,7 @@ async def test_rs5_what_waits_for_the_close_runs_after_the_last_byte(
 
 async def test_a_response_that_is_given_up_is_closed_too() -> None:
     calls: list[str] = []
-    chunks = AsyncSource("a")
+    chunks = AsyncStream("a")
     response = Response(chunks)
     response.call_on_close(lambda: calls.append("closed"))
     wire = Wire()
@@ -473,7 +442,7 @@ async def test_a_response_that_is_given_up_is_closed_too() -> None:
 @pytest.mark.parametrize("error", [OSError, BrokenPipeError])
 @pytest.mark.parametrize("failing", [1, 2])
 @pytest.mark.parametrize(
-    "make", [lambda: "abc", lambda: AsyncSource("a")], ids=["known", "streamed"]
+    "make", [lambda: "abc", lambda: AsyncStream("a")], ids=["known", "streamed"]
 )
 async def test_b327_a_send_that_finds_nobody_says_that_the_client_left(
     error: type[OSError], failing: int, make: Callable[[], Any]
@@ -515,121 +484,33 @@ async def test_another_error_of_send_is_the_servers() -> None:
         await Response("a").send(Broken())
 
 
+class Own(Response):
+    """A response class of an application."""
+
+
+class Derived(Own):
+    """And one of that."""
+
+
+@pytest.mark.parametrize(("given", "becomes"), [(Response, Own), (Own, Own), (Derived, Derived)])
+def test_rs11_a_response_is_made_one_of_another_class(given: Any, becomes: Any) -> None:
+    response = given("a")
+    assert Own.force_type(response) is response
+    assert type(response) is becomes
+
+
+@pytest.mark.parametrize("value", [None, "a", {}])
+def test_rs11_what_is_no_response_becomes_none(value: Any) -> None:
+    with pytest.raises(TypeError, match="is no response"):
+        Own.force_type(value)
+
+
 @pytest.mark.parametrize(
     ("response", "text"),
     [
         (Response("abc"), "<Response 3 bytes [200 OK]>"),
-        (Response(SyncSource(), 404), "<Response streamed [404 Not Found]>"),
+        (Response(SyncStream(), 404), "<Response streamed [404 Not Found]>"),
     ],
 )
 def test_the_repr_says_size_and_status(response: Response, text: str) -> None:
     assert repr(response) == text
-
-
-# --- validators and conditions --------------------------------------------------------------------
-
-
-def test_rs6_an_etag_is_quoted_and_unquoted() -> None:
-    response = Response("a")
-    assert response.get_etag() == (None, None)
-    response.set_etag("x", weak=True)
-    assert (response.headers["ETag"], response.get_etag()) == ('W/"x"', ("x", True))
-
-
-def test_rs6_an_etag_is_made_of_the_body_unless_there_is_one() -> None:
-    first, second = Response("a"), Response("b")
-    first.add_etag()
-    second.add_etag()
-    assert first.headers["ETag"] != second.headers["ETag"]
-    first.set_etag("x")
-    first.add_etag()
-    assert first.get_etag() == ("x", False)
-    first.add_etag(overwrite=True)
-    assert first.get_etag() != ("x", False)
-
-
-THIRTEEN = "0123456789abc"
-DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
-LATER = "Sun, 06 Nov 1994 08:49:38 GMT"
-
-
-def conditional(fields: dict[str, str], method: str = "GET", status: int = 200) -> Response:
-    pairs = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-    request = Connection(scope_of(headers=pairs, method=method), settings())
-    response = Response(THIRTEEN, status, {"ETag": '"x"', "Last-Modified": DATE})
-    return response.make_conditional(request, accept_ranges=True)
-
-
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        pytest.param({}, 200, id="none"),
-        pytest.param({"If-None-Match": '"x"'}, 304, id="sf7-match"),
-        pytest.param({"If-None-Match": 'W/"x"'}, 304, id="sf7-weak"),
-        pytest.param({"If-None-Match": "*"}, 304, id="b138-star"),
-        pytest.param({"If-None-Match": '"y"', "If-Modified-Since": DATE}, 200, id="b140"),
-        pytest.param({"If-Modified-Since": DATE}, 304, id="sf7-date"),
-        pytest.param({"If-Match": '"y"'}, 412, id="b141-mismatch"),
-        pytest.param({"If-Match": "*"}, 200, id="b141-star"),
-    ],
-)
-def test_conditions_decide_the_status(fields: dict[str, str], status: int) -> None:
-    assert conditional(fields).status_code == status
-    assert conditional(fields, "HEAD").status_code == status
-    assert conditional(fields, "POST").status_code == 200
-
-
-def test_only_a_200_is_conditional() -> None:
-    assert conditional({"If-None-Match": '"x"'}, status=404).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("asked", "span"),
-    [
-        pytest.param("bytes=0-4", (0, 5), id="b121"),
-        pytest.param("bytes=5-2", None, id="b122"),
-        pytest.param("bytes=-99999", (0, 13), id="b124"),
-        pytest.param("bytes=-5", (8, 13), id="sf8-suffix"),
-        pytest.param("bytes=10-", (10, 13), id="sf8-open"),
-        pytest.param("bytes=a-b", None, id="b125"),
-        pytest.param("items=0-5", None, id="b126"),
-        pytest.param("BYTES=0-1", (0, 2), id="b127"),
-        pytest.param("bytes=0-1,3-4", None, id="b128"),
-        pytest.param("bytes=0-9223372036854775808", (0, 13), id="b132"),
-    ],
-)
-def test_a_range_is_served_or_ignored(asked: str, span: tuple[int, int] | None) -> None:
-    response = conditional({"Range": asked})
-    assert response.accept_ranges == "bytes"
-    if span is None:
-        assert (response.status_code, response.data) == (200, THIRTEEN.encode())
-    else:
-        start, stop = span
-        assert (response.status_code, response.data) == (206, THIRTEEN.encode()[start:stop])
-        assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/13"
-
-
-@pytest.mark.parametrize("asked", ["bytes=999-", "bytes=-0"], ids=["b123", "b133"])
-def test_a_range_of_nothing_is_416(asked: str) -> None:
-    with pytest.raises(RequestedRangeNotSatisfiable) as caught:
-        conditional({"Range": asked})
-    assert caught.value.get_headers() == [("Content-Range", "bytes */13")]
-
-
-@pytest.mark.parametrize("method", ["HEAD", "POST"])
-def test_b134_a_range_is_for_get_alone(method: str) -> None:
-    assert conditional({"Range": "bytes=0-4"}, method).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("condition", "status"),
-    [('"x"', 206), ('"y"', 200), ('W/"x"', 200), (DATE, 206), (LATER, 200), ("junk", 200)],
-)
-def test_b137_if_range_must_match_strongly(condition: str, status: int) -> None:
-    assert conditional({"Range": "bytes=0-4", "If-Range": condition}).status_code == status
-
-
-def test_b134_a_stream_has_no_ranges() -> None:
-    request = Connection(scope_of(headers=[(b"range", b"bytes=0-4")]), settings())
-    response = Response(SyncSource("a")).make_conditional(request, accept_ranges=True)
-    assert (response.status_code, response.accept_ranges) == (200, None)

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import anyio
 import pytest
 
+from erlen import Erlen
 from erlen.exceptions import (
     BadRequestKeyError,
     Forbidden,
@@ -209,7 +210,11 @@ async def test_another_awaitable_is_told_to_be_awaited() -> None:
 
 
 def page(error: HTTPException, *, prefers_json: bool = False, debug: bool = False) -> Response:
-    return coerce.error(error, prefers_json=prefers_json, debug=debug)
+    app = Erlen("shop")
+    app.debug = debug
+    accept = "application/json" if prefers_json else "text/html"
+    with app.test_request_context(headers={"Accept": accept}):
+        return coerce(error)
 
 
 def test_ex2_a_page_is_html_with_the_headers_of_the_error() -> None:
@@ -269,8 +274,14 @@ def test_bd8_only_debug_mode_names_the_missing_key(debug: bool, shown: bool) -> 
 
 
 def test_pages_are_of_the_applications_class() -> None:
-    response = Coercion(Own, JSON).error(NotFound(), prefers_json=False, debug=False)
+    response = Coercion(Own, JSON).error(NotFound())
     assert type(response) is Own
+
+
+@pytest.mark.parametrize("prefers_json", [True, False])
+def test_caches_are_told_that_the_page_depends_on_what_is_accepted(prefers_json: bool) -> None:
+    assert page(NotFound(), prefers_json=prefers_json).headers["vary"] == "Accept"
+    assert "vary" not in page(RequestRedirect("/a"), prefers_json=prefers_json).headers
 
 
 def test_the_last_resort_is_plain_text() -> None:

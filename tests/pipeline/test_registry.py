@@ -22,13 +22,13 @@ from erlen.views import MethodView
 
 @pytest.fixture(params=["app", "blueprint"])
 def registry(request: pytest.FixtureRequest) -> Erlen | Blueprint:
-    return Erlen("shop") if request.param == "app" else Blueprint("bp", "shop")
+    return Erlen("shop", static_folder=None) if request.param == "app" else Blueprint("bp", "shop")
 
 
 def rules_of(registry: Erlen | Blueprint) -> Iterator[Any]:
     """Return the rules, those of a blueprint as an application has them."""
     if isinstance(registry, Blueprint):
-        app = Erlen("shop")
+        app = Erlen("shop", static_folder=None)
         app.register_blueprint(registry)
         return app.url_map.iter_rules()
     return registry.url_map.iter_rules()
@@ -87,7 +87,7 @@ def test_rt10_http_and_websocket_may_share_a_path(registry: Any) -> None:
 
 
 def test_a_decorator_may_be_kept_and_used_twice() -> None:
-    app = Erlen("shop")
+    app = Erlen("shop", static_folder=None)
     decorate = app.route("/", endpoint="home")
     decorate(view)
     with pytest.raises(SetupError, match=r"endpoint 'home'.*already has the view 'view'"):
@@ -208,7 +208,7 @@ def test_decorator_without_parentheses_says_how_to_write_it(registry: Any, call:
 )  # fmt: skip
 def test_what_cannot_be_called_is_refused_where_it_is_declared(call: str, what: Any) -> None:
     with pytest.raises(TypeError, match=rf"{call}\(\) was given .* Give a function"):
-        getattr(Erlen("shop"), call)(what)
+        getattr(Erlen("shop", static_folder=None), call)(what)
 
 
 def test_error_handler_that_cannot_be_called_is_refused(registry: Any) -> None:
@@ -332,7 +332,7 @@ BLUEPRINT_CALLS = CALLS | {
 async def test_app10_b312_declaring_after_the_first_request_names_the_call(
     call: str, argument: Any
 ) -> None:
-    app = Erlen("shop")
+    app = Erlen("shop", static_folder=None)
     await app.test_client().get("/")
     with pytest.raises(FrozenError, match=rf"'{call}' was called after"):
         getattr(app, call)(argument)
@@ -341,20 +341,20 @@ async def test_app10_b312_declaring_after_the_first_request_names_the_call(
 @pytest.mark.parametrize(("call", "argument"), BLUEPRINT_CALLS.items(), ids=BLUEPRINT_CALLS)
 def test_bp7_declaring_after_the_registration_names_the_call(call: str, argument: Any) -> None:
     blueprint = Blueprint("bp", "shop")
-    Erlen("shop").register_blueprint(blueprint)
+    Erlen("shop", static_folder=None).register_blueprint(blueprint)
     with pytest.raises(FrozenError, match=rf"'{call}' was called after"):
         getattr(blueprint, call)(argument)
 
 
 def test_app10_b312_error_handler_after_the_freeze_names_the_call() -> None:
-    app = Erlen("shop")
+    app = Erlen("shop", static_folder=None)
     app.freeze()
     with pytest.raises(FrozenError, match="'register_error_handler' was called after"):
         app.register_error_handler(404, view)
 
 
 async def test_app10_contexts_for_tests_and_scripts_do_not_close(registry: Any) -> None:
-    app = Erlen("shop")
+    app = Erlen("shop", static_folder=None)
     async with app.app_context(), app.test_request_context("/"):
         app.get("/")(view)
     with app.app_context():
@@ -363,7 +363,7 @@ async def test_app10_contexts_for_tests_and_scripts_do_not_close(registry: Any) 
 
 
 async def test_app10_startup_closes_declarations() -> None:
-    app = Erlen("shop")
+    app = Erlen("shop", static_folder=None)
     async with app.test_client():
         with pytest.raises(FrozenError, match="'route'"):
             app.route("/")

@@ -10,6 +10,8 @@ from erlen.testing import Client, ConductChecker, ConductError
 
 HTTP: Scope = {"type": "http", "method": "GET", "extensions": {"http.response.debug": {}}}
 HEAD: Scope = {"type": "http", "method": "HEAD"}
+FILES: Scope = {**HTTP, "extensions": {"http.response.pathsend": {}}}
+PATH = {"type": "http.response.pathsend", "path": "/srv/file"}
 SOCKET: Scope = {
     "type": "websocket",
     "subprotocols": ["chat"],
@@ -100,6 +102,9 @@ BROKEN_HTTP = [
     ("a complete response", HTTP, [start(), body(b"x", True)]),
     ("does not advertise", HTTP, [{"type": "http.response.push"}]),
     ("does not advertise", HEAD, [{"type": "http.response.debug"}]),
+    ("does not advertise", HTTP, [start(), PATH]),
+    ("must start before its body", FILES, [PATH]),
+    ("nothing may follow the end", FILES, [start(), PATH, body()]),
 ]
 
 BROKEN_WEBSOCKET = [
@@ -168,6 +173,7 @@ async def test_a_broken_lifespan_rule_is_named(
         (HTTP, [start(304, [(b"content-length", b"9")]), body()], []),
         (HEAD, [start(200, [(b"content-length", b"9")]), body()], []),
         (HTTP, [start()], ["http.disconnect"]),
+        (FILES, [start(200, [(b"content-length", b"9")]), PATH], []),
         (SOCKET, [{**ACCEPT, "subprotocol": "chat"}, TEXT, close(4000, "é" * 61)], []),
         (SOCKET, [ACCEPT, {"type": "websocket.send", "bytes": b""}, close(1000, None)], []),
         (SOCKET, [ACCEPT], []),

@@ -5,6 +5,7 @@ can pass the limit. A body is complete or it raises: a short body is never retur
 """
 
 from collections.abc import AsyncIterator, Generator
+from copy import copy
 from time import monotonic
 from typing import NoReturn
 
@@ -64,6 +65,11 @@ class Body:
 
     # --- reading ----------------------------------------------------------------------------------
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the whole body was read and kept, so that it can be had again."""
+        return self._cached is not None
+
     async def read(self, *, cache: bool = True) -> bytes:
         """Return the whole body; again and again when it was kept.
 
@@ -102,6 +108,8 @@ class Body:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._failure is not None:
+            raise copy(self._failure)
         if self._complete:
             raise StopAsyncIteration
         chunk: bytes | None = None
@@ -115,11 +123,12 @@ class Body:
 
     def _start(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            raise copy(self._failure)
         if self._started:
             raise RuntimeError(
-                "The request body was already read in chunks or is being read by another task. "
-                "Read it once with 'await request.get_data()' and use the result, which is kept."
+                "The request body was already read in chunks or as a form, or is being read by "
+                "another task. Call 'await request.get_data()' before anything else: its result is "
+                "kept, and JSON and the form are then read from it."
             )
         self._check_length(self._declared or 0)
         self._started = True
@@ -160,15 +169,19 @@ class Body:
 
     def _check_length(self, length: int) -> None:
         if self.max_length is not None and length > self.max_length:
-            error = RequestEntityTooLarge()
             if self._started:
-                self._fail(error)
-            raise error
+                self._fail(RequestEntityTooLarge())
+            raise RequestEntityTooLarge
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise *error* now and at every later attempt: bytes are missing from here on."""
-        self._failure = error
-        raise error
+        # SAFETY: by its traceback an error holds all bytes read so far. Nothing that it leads to
+        # may lead to it, or they would stay in memory until the next collection.
+        self._failure = copy(error)
+        try:
+            raise error
+        finally:
+            del error
 
     # --- the server -------------------------------------------------------------------------------
 

@@ -1,13 +1,18 @@
-"""Floor 3: one HTTP request: the connection's view plus its body."""
+"""Floor 3: one HTTP request: the connection's view plus its body: bytes, JSON, form and files."""
 
 from typing import Any, Literal, Unpack, overload
 
 from erlen.exceptions import BadRequest, UnsupportedMediaType, WireError
 from erlen.exchange.body import Body
 from erlen.exchange.connection import Connection, RoutingFacts
+from erlen.exchange.forms import FormData, Forms
+from erlen.exchange.lazy import lazy
+from erlen.exchange.parts import Parts
 from erlen.exchange.pending import Pending
 from erlen.exchange.settings import Settings
+from erlen.exchange.uploads import UploadFile
 from erlen.protocols import Receive, Scope
+from erlen.wire.multidict import CombinedMultiDict, ImmutableMultiDict
 
 #: Bytes of a JSON body above which it is parsed in a thread, so that the loop keeps turning.
 JSON_THREAD_THRESHOLD = 256 * 1024
@@ -19,6 +24,8 @@ class Request(Connection):
     Attributes:
         body: The bytes, pulled: ``async for chunk in request.body`` or ``await request.body``.
     """
+
+    _values: CombinedMultiDict[str, str] | None = None
 
     def __init__(
         self,
@@ -43,31 +50,145 @@ class Request(Connection):
     def max_content_length(self, value: int | None) -> None:
         self.body.max_length = value
 
-    @overload
-    async def get_data(self, cache: bool = ..., as_text: Literal[False] = ...) -> bytes: ...
+    # --- bytes ------------------------------------------------------------------------------------
 
     @overload
-    async def get_data(self, cache: bool = ..., *, as_text: Literal[True]) -> str: ...
+    async def get_data(
+        self, cache: bool = ..., as_text: Literal[False] = ..., parse_form_data: bool = ...
+    ) -> bytes: ...
 
-    async def get_data(self, cache: bool = True, as_text: bool = False) -> bytes | str:
+    @overload
+    async def get_data(
+        self, cache: bool = ..., *, as_text: Literal[True], parse_form_data: bool = ...
+    ) -> str: ...
+
+    async def get_data(
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> bytes | str:
         """Return the whole body.
+
+        JSON and the form can be read afterwards, from what was kept. The reverse is not so: reading
+        a form keeps no bytes.
 
         Args:
             cache: Keep it, so that it can be had again.
             as_text: Decode as UTF-8, undecodable bytes replaced, and return ``str``.
+            parse_form_data: Read a form as :attr:`form` and :attr:`files`, and return nothing.
 
         Raises:
             RequestEntityTooLarge: Over :attr:`max_content_length`.
             RequestTimeout: The client stopped sending.
             ClientDisconnected: The client left.
+            RuntimeError: The body was read in another way, a form for example, and is gone.
         """
-        data = await self.body.read(cache=cache)
+        if parse_form_data and self._forms.is_form and not self.body.is_kept:
+            await self._load_form()
+            data = b""
+        else:
+            data = await self.body.read(cache=cache)
         return data.decode("utf-8", "replace") if as_text else data
 
     @property
     def data(self) -> Pending[bytes]:
-        """``await request.data`` is ``await request.get_data()``."""
-        return Pending("request.data", self.get_data)
+        """``await request.data`` gives the body; nothing, as in Flask, when it is a form."""
+        return Pending("request.data", self._get_data)
+
+    async def _get_data(self) -> bytes:
+        return await self.get_data(parse_form_data=True)
+
+    # --- forms ------------------------------------------------------------------------------------
+
+    @property
+    def form(self) -> Pending[ImmutableMultiDict[str, str]]:
+        """``await request.form`` gives the text fields; none when the body is no form.
+
+        Raises:
+            BadRequest: The body is not what its Content-Type says, or a text is not UTF-8.
+            RequestEntityTooLarge: A limit is passed; the description says which.
+            ServiceUnavailable: A large file could not be written to disk.
+            RuntimeError: The body was read in another way, and is gone.
+        """
+        return Pending("request.form", self._get_form)
+
+    @property
+    def files(self) -> Pending[ImmutableMultiDict[str, UploadFile]]:
+        """``await request.files`` gives the uploaded files. Errors as for :attr:`form`."""
+        return Pending("request.files", self._get_files)
+
+    @property
+    def values(self) -> Pending[CombinedMultiDict[str, str]]:
+        """``await request.values`` gives the query's pairs, then the form's; in a GET the query's.
+
+        Errors as for :attr:`form`.
+        """
+        return Pending("request.values", self._get_values)
+
+    def multipart(self) -> Parts:
+        """Give each part of a multipart body as it arrives: ``async for part in …``.
+
+        Nothing is kept, in memory or on disk, and the body is consumed. :attr:`max_form_parts` and
+        :attr:`max_form_files` hold; :attr:`max_form_memory_size` holds for each ``part.read()``.
+
+        Raises:
+            UnsupportedMediaType: The Content-Type is not multipart/form-data (415).
+            BadRequest: It has no usable boundary.
+        """
+        return self._forms.parts()
+
+    async def _load_form(self) -> FormData:
+        data = await self._forms.load()
+        self.has_uploads = bool(data.files)
+        return data
+
+    async def _get_form(self) -> ImmutableMultiDict[str, str]:
+        return (await self._load_form()).fields
+
+    async def _get_files(self) -> ImmutableMultiDict[str, UploadFile]:
+        return (await self._load_form()).files
+
+    async def _get_values(self) -> CombinedMultiDict[str, str]:
+        if self._values is None:
+            form = () if self.method == "GET" else (await self._get_form(),)
+            self._values = CombinedMultiDict((self.args, *form))
+        return self._values
+
+    @lazy
+    def _forms(self) -> Forms:
+        return Forms(self.body, self.mimetype, self.mimetype_params, self.settings)
+
+    @property
+    def max_form_memory_size(self) -> int | None:
+        """Bytes allowed in all text fields; assign before the form is read to change it."""
+        return self._forms.max_memory
+
+    @max_form_memory_size.setter
+    def max_form_memory_size(self, value: int | None) -> None:
+        self._forms.max_memory = value
+
+    @property
+    def max_form_parts(self) -> int | None:
+        """Text fields and files allowed; assign before the form is read to change it."""
+        return self._forms.max_parts
+
+    @max_form_parts.setter
+    def max_form_parts(self, value: int | None) -> None:
+        self._forms.max_parts = value
+
+    @property
+    def max_form_files(self) -> int | None:
+        """Files allowed; assign before the form is read to change it."""
+        return self._forms.max_files
+
+    @max_form_files.setter
+    def max_form_files(self, value: int | None) -> None:
+        self._forms.max_files = value
+
+    async def close(self) -> None:
+        """Close the uploaded files; the end of the exchange does it."""
+        if self.has_uploads:
+            await self._forms.close()
+
+    # --- JSON -------------------------------------------------------------------------------------
 
     @property
     def json(self) -> Pending[Any]:

@@ -19,6 +19,11 @@ class Settings:
         max_query_args: Pairs in a query string.
         max_cookie_size: Bytes of one Set-Cookie value, 0 for no limit.
         max_message_size: Bytes of one WebSocket message.
+        max_form_memory_size: Bytes of all text fields of a form, ``None`` for no limit.
+        max_form_parts: Fields and files of a form, ``None`` for no limit.
+        max_form_files: Files of a form, ``None`` for no limit.
+        upload_spool_size: Bytes of one uploaded file that are kept in memory.
+        upload_spool_total: The same for all files of one request.
     """
 
     json: JSONProvider
@@ -28,6 +33,11 @@ class Settings:
     max_query_args: int
     max_cookie_size: int
     max_message_size: int
+    max_form_memory_size: int | None = 1024 * 1024
+    max_form_parts: int | None = 1000
+    max_form_files: int | None = 100
+    upload_spool_size: int = 256 * 1024
+    upload_spool_total: int = 4 * 1024 * 1024
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], json: JSONProvider) -> "Settings":
@@ -40,4 +50,9 @@ class Settings:
             max_query_args=config["MAX_QUERY_ARGS"],
             max_cookie_size=config["MAX_COOKIE_SIZE"],
             max_message_size=config["MAX_WEBSOCKET_MESSAGE_SIZE"],
+            max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
+            max_form_parts=config["MAX_FORM_PARTS"],
+            max_form_files=config["MAX_FORM_FILES"],
+            upload_spool_size=config["UPLOAD_SPOOL_SIZE"],
+            upload_spool_total=config["UPLOAD_SPOOL_TOTAL"],
         )

@@ -6,6 +6,7 @@ not allow reaches the server.
 """
 
 import enum
+from collections.abc import Awaitable, Callable
 from typing import Any, Unpack
 
 import anyio
@@ -20,6 +21,7 @@ from erlen.exchange.json_value import prepare_response_value
 from erlen.exchange.response import HeadersValue, Response
 from erlen.exchange.settings import Settings
 from erlen.protocols import Exchange, Message, RawHeaders, Receive, Scope, Send
+from erlen.signals import emit, websocket_received, websocket_sent
 from erlen.wire.headers import Headers
 
 
@@ -60,6 +62,8 @@ class WebSocket(Connection):
         self.close_code: int | None = None
         self.close_reason = ""
         self.subprotocol: str | None = None
+        #: Gives further fields of the accept: the session's cookie, when there is a session.
+        self.add_accept_headers: Callable[[], Awaitable[RawHeaders]] | None = None
 
     @property
     def requested_subprotocols(self) -> list[str]:
@@ -97,6 +101,9 @@ class WebSocket(Connection):
             await self._accept(pairs, subprotocol)
 
     async def _accept(self, headers: RawHeaders, subprotocol: str | None) -> None:
+        if self.add_accept_headers is not None:
+            headers = [*headers, *await self.add_accept_headers()]
+            self.add_accept_headers = None
         await self._take_connect()
         self.state = State.OPEN
         self.subprotocol = subprotocol
@@ -151,6 +158,8 @@ class WebSocket(Connection):
             return await self._refuse_message(1007, "The text is not valid UTF-8.")
         if size > self.settings.max_message_size:
             return await self._refuse_message(1009, "The message is too large.")
+        if websocket_received.receivers:
+            await emit(websocket_received, data)
         return data
 
     async def _refuse_message(self, code: int, reason: str) -> str:
@@ -206,6 +215,8 @@ class WebSocket(Connection):
             )
         await self._ensure_open()
         await self._emit(message)
+        if websocket_sent.receivers:
+            await emit(websocket_sent, data)
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
         """Send JSON text: one value, several as a list, or keywords as an object.

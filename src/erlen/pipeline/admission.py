@@ -16,12 +16,12 @@ from erlen.exceptions import (
     default_exceptions,
 )
 from erlen.protocols import Scope
+from erlen.wire.origins import field_values, listed_origins, origin_of
 from erlen.wire.section import check_block
 from erlen.wire.urls import check_host, host_is_trusted, split_target, strip_default_port
 
 #: SAFETY: while debugging, a page of another host must not reach the application by DNS rebinding.
 _LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "[::1]")
-_ORIGIN_SCHEMES = {"wss": "https", "https": "https"}
 
 
 class Admission:
@@ -38,9 +38,7 @@ class Admission:
         self.max_url: int = config["MAX_URL_LENGTH"]
         self._max_count: int = config["MAX_HEADER_COUNT"]
         self._max_bytes: int = config["MAX_HEADER_SIZE"]
-        self._origins = {
-            origin.lower().removesuffix("/") for origin in config["WEBSOCKET_ORIGINS"] or ()
-        }
+        self._origins = listed_origins(config["WEBSOCKET_ORIGINS"])
         self._trusted = _trusted_hosts(config)
         self._server_name = _without_port(config["SERVER_NAME"] or "").lower()
         self._host_matching = host_matching
@@ -105,13 +103,11 @@ class Admission:
 
     def _check_origin(self, scope: Scope, host: str) -> None:
         """Refuse a browser's handshake from a foreign page (cross-site WebSocket hijacking)."""
-        origins = [value for name, value in scope["headers"] if name.lower() == b"origin"]
+        origins = field_values(scope["headers"], b"origin")
         if not origins:
             return
-        origin = origins[0].decode("latin-1")
-        scheme = _ORIGIN_SCHEMES.get(scope.get("scheme", "ws"), "http")
-        own = f"{scheme}://{strip_default_port(host, scheme)}"
-        if len(origins) > 1 or (origin != own and origin not in self._origins):
+        own = origin_of(scope.get("scheme", "ws"), host)
+        if len(origins) > 1 or (origins[0] != own and origins[0] not in self._origins):
             raise Forbidden("This WebSocket may not be opened from another site.")
 
 

@@ -12,6 +12,7 @@ from erlen.context import Context, current_context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.exchange.response import Response
 from erlen.pipeline.adapt import adapt, name_of
+from erlen.pipeline.announce import announce, announce_start, heard
 from erlen.pipeline.endings import end_websocket
 from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
@@ -46,15 +47,17 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         raise
     finally:
         try:
-            if line.teardown or context.has_worker:
+            if line.teardown or context.holds or heard:
                 await tear_down(line, context)
         finally:
+            context.ended = True
             current_context.reset(token)
     return None
 
 
 async def answer(line: Pipeline, context: Context, response: Response) -> None:
     """Send the response; what fails before its first byte is answered like a failing view."""
+    context.answering = True
     try:
         await response.send(context)
     except ClientDisconnected:
@@ -75,7 +78,9 @@ async def run(line: Pipeline, context: Context) -> Response | None:
     """
     outcome: Response | None = None
     try:
-        value = await call_before(line, context) if line.before or line.prepare else None
+        if heard:
+            await announce_start(line.life, context)
+        value = await call_before(line, context) if line.has_before else None
         source = context.rule if value is None else "A before hook"
         if value is None:
             value = await line.view(**(context.view_args or {}))
@@ -85,19 +90,31 @@ async def run(line: Pipeline, context: Context) -> Response | None:
         raise
     except Exception as error:  # noqa: BLE001  # the one place where errors of views end
         outcome = await recover(line, context, error)
-    return await finish(line, context, outcome) if line.after or context.after_this else outcome
+    if line.after or context.after_this or context.opened_session is not None or heard:
+        return await finish(line, context, outcome)
+    return outcome
 
 
 async def finish(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
-    """Pass the outcome through the after hooks; one that fails is answered, not called again."""
+    """Pass the outcome through the after hooks and save the session.
+
+    What fails is answered, not called again.
+    """
     try:
-        return await call_after(line, context, outcome)
+        outcome = await call_after(line, context, outcome)
+        if context.opened_session is not None and outcome is not None:
+            await line.sessions.save(context, outcome)
+        if heard:
+            await announce(line.life.finished, context, response=outcome)
     except Exception as error:  # noqa: BLE001  # as above
         return await recover(line, context, error)
+    return outcome
 
 
 async def call_before(line: Pipeline, context: Context) -> Any:
-    """Run URL value preprocessors and before hooks; return what the first hook answers, if any."""
+    """Run guards, preprocessors and before hooks; return what the first hook answers, if any."""
+    for guard in line.guards:
+        await guard(context)
     for prepare in line.prepare:
         done = prepare(context.exchange.endpoint, context.view_args)
         if inspect.isawaitable(done):

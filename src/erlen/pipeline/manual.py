@@ -9,9 +9,11 @@ from typing import Any, Self
 from erlen.context import Context, current_context
 from erlen.exceptions import OutsideContextError
 from erlen.pipeline.adapt import name_of, plain_of
+from erlen.pipeline.announce import announce, announce_now, endings, heard
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.teardown import conclude, tear_down
 from erlen.protocols import Message, Scope
+from erlen.signals import appcontext_pushed
 
 
 class ManualContext:
@@ -56,10 +58,16 @@ class ManualContext:
         """Enter without ``with``; :meth:`pop` must follow.
 
         Raises:
-            RuntimeError: A teardown hook is ``async def``.
+            RuntimeError: A teardown hook is ``async def``, or a receiver of the signal.
         """
         self._plain_hooks()
         self._enter()
+        try:
+            if heard and len(self._tokens) == 1:
+                announce_now(appcontext_pushed, self.context)
+        except BaseException:
+            self._leave()
+            raise
 
     def pop(self, error: BaseException | None = None) -> None:
         """Leave; *error* is what the teardown hooks see.
@@ -105,6 +113,8 @@ class ManualContext:
                     _refuse_coroutine(hook, hook(error))
                 except Exception as failure:  # noqa: BLE001  # the next ones must run too
                     failures.append(failure)
+            for signal, values in endings(self.context.line.life, self.context) if heard else ():
+                announce_now(signal, self.context, **values)
         finally:
             self.context.release()
         conclude(self.context, failures)
@@ -113,6 +123,12 @@ class ManualContext:
 
     async def __aenter__(self) -> Self:
         self._enter()
+        try:
+            if len(self._tokens) == 1:
+                await self._begin()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
     async def __aexit__(
@@ -129,13 +145,23 @@ class ManualContext:
         finally:
             self._leave()
 
+    async def _begin(self) -> None:
+        """Do what an exchange does before its hooks."""
+        if heard:
+            await announce(appcontext_pushed, self.context)
+        sessions = self.context.line.sessions
+        if self.context.scope is not None and sessions.is_eager:
+            await sessions.open(self.context)
+
     # --- both -------------------------------------------------------------------------------------
 
     def _enter(self) -> None:
+        self.context.ended = False
         self._tokens.append(current_context.set(self.context))
 
     def _leave(self) -> None:
         current_context.reset(self._tokens.pop())
+        self.context.ended = not self._tokens
 
     def _check_innermost(self) -> None:
         if not self._tokens or current_context.get(None) is not self.context:

@@ -4,8 +4,8 @@ Everything is thought of once here: which hooks run in which order, which handle
 scope, what a ``def`` needs, what the limits are. A request only reads.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from erlen.context import Context, current
@@ -15,13 +15,19 @@ from erlen.exchange.response import Response
 from erlen.exchange.settings import Settings
 from erlen.pipeline.adapt import Async, adapt
 from erlen.pipeline.admission import Admission
+from erlen.pipeline.announce import REQUEST, WEBSOCKET, Life
 from erlen.pipeline.coerce import Coercion
+from erlen.pipeline.csrf import guard_origin, needs_check
 from erlen.pipeline.registry import Declarations, Handlers, LifespanDeclarations
+from erlen.pipeline.sessions import Sessions
 from erlen.protocols import Application, Receive, Scope, Send
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 from erlen.state import State
 from erlen.threads import Threads
+
+#: Awaited with the context before any hook; refuses by raising.
+Guard = Callable[[Context], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,9 @@ class Pipeline:
 
     Attributes:
         is_websocket: Whether it ends as a WebSocket ends.
+        life: The signals that it sends.
+        sessions: Opens and saves the session.
+        guards: What comes before all hooks: a session that must be awaited, the check of origins.
         prepare: URL value preprocessors, outermost scope first.
         before: Before hooks, outermost scope first.
         view: The view, a coroutine function.
@@ -42,6 +51,9 @@ class Pipeline:
     """
 
     is_websocket: bool
+    life: Life
+    sessions: Sessions
+    guards: tuple[Guard, ...]
     prepare: tuple[Callable[..., Any], ...]
     before: tuple[Async, ...]
     view: Async
@@ -49,11 +61,17 @@ class Pipeline:
     handlers: tuple[Handlers, ...]
     after: tuple[Async, ...]
     teardown: tuple[Async, ...]
-    context_processors: tuple[Callable[..., Any], ...]
+    context_processors: tuple[Async, ...]
     settings: Settings
     request_class: type[Request]
     threads: Threads
     options: "Pipeline | None" = None
+    has_before: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note once what each exchange would ask three times."""
+        has_before = bool(self.guards or self.prepare or self.before)
+        object.__setattr__(self, "has_before", has_before)
 
 
 class FixedPath:
@@ -94,6 +112,7 @@ class Plannable(Application, Protocol):
     """What the freeze reads of an application."""
 
     teardown_appcontext_functions: list[Callable[..., Any]]
+    session_interface: Any
     url_map: Map
     view_functions: dict[str, Callable[..., Any]]
     request_class: type[Request]
@@ -130,6 +149,7 @@ class Plan:
         self._match = app.url_map.match
         self._settings = Settings.from_config(app.config, app.json)
         self._coerce = Coercion(_sized(app.response_class, self._settings), app.json)
+        self._sessions = Sessions(app)
         self._scopes: dict[tuple[str, bool], Pipeline] = {}
         self._fixed: dict[bytes, FixedPath] = {}
         self.unmatched = {"http": self._scope("", False), "websocket": self._scope("", True)}
@@ -196,8 +216,13 @@ class Plan:
     def _line_of(self, rule: Rule) -> Pipeline | None:
         view = self.app.view_functions.get(rule.endpoint)
         if view is not None:
-            scope = self._scope(rule.endpoint.rpartition(".")[0], rule.websocket)
-            return replace(scope, view=adapt(view))
+            blueprint = rule.endpoint.rpartition(".")[0]
+            line = self._scope(blueprint, rule.websocket)
+            scopes = self.app.declarations_of(blueprint)
+            guards = line.guards
+            if not rule.websocket and needs_check(view, rule.methods, scopes, self.app.config):
+                guards = (guard_origin, *guards)
+            return replace(line, view=adapt(view), guards=guards)
         if rule.build_only or rule.redirect_to is not None:
             return None
         raise SetupError(
@@ -227,8 +252,11 @@ class Plan:
             handlers=tuple(_adapt_handlers(scope.error_handlers) for scope in inner),
             after=_adapt(after),
             is_websocket=websocket,
+            life=WEBSOCKET if websocket else REQUEST,
+            sessions=self._sessions,
+            guards=(self._sessions.open,) if self._sessions.is_eager else (),
             teardown=_adapt([*teardown, *self.app.teardown_appcontext_functions[::-1]]),
-            context_processors=tuple(hook for scope in outer for hook in scope.context_processors),
+            context_processors=_adapt(hook for scope in outer for hook in scope.context_processors),
             settings=self._settings,
             request_class=self.app.request_class,
             threads=self.app.threads,

@@ -16,12 +16,11 @@ from erlen.exceptions import (
 )
 from erlen.exchange.response import Response
 from erlen.pipeline.adapt import Async, name_of
+from erlen.pipeline.announce import announce, heard
 from erlen.pipeline.coerce import plain_error
 from erlen.pipeline.endings import close_for
 from erlen.pipeline.plan import Pipeline
 from erlen.pipeline.registry import Handlers
-
-_OFFERED = ("text/html", "application/json", "application/problem+json")
 
 
 async def recover(line: Pipeline, context: Context, raised: Exception) -> Response | None:
@@ -116,40 +115,27 @@ async def _answer(
     if isinstance(error, WebSocketMessageError):
         return None  # its close code says everything
     if isinstance(error, HTTPException) and (_is_final(error) or not _is_trapped(context, error)):
-        return _page(line, context, error)
+        return line.coerce.error(error)
     return await _answer_unhandled(line, context, raised)
 
 
 async def _answer_unhandled(line: Pipeline, context: Context, error: Exception) -> Response | None:
     """Log an error that nothing took and answer 500; in tests and debug mode raise it instead."""
     context.error = error
+    if heard:
+        await announce(line.life.failed, context, exception=error)
     if propagates(context):
         raise error
     context.app.log_exception(error)
     answer = InternalServerError(original_exception=error)
     handler = find_handler(line.handlers, answer)
     if handler is None:
-        return _page(line, context, answer)
+        return line.coerce.error(answer)
     try:
         return await _call(handler, line, context, answer)
     except Exception as again:  # noqa: BLE001  # the second failure ends here: no recursion
         context.app.log_exception(again)
         return plain_error(line.coerce.response_class)
-
-
-def _page(line: Pipeline, context: Context, error: HTTPException) -> Response:
-    prefers_json = _prefers_json(context)
-    return line.coerce.error(error, prefers_json=prefers_json, debug=context.app.config["DEBUG"])
-
-
-def _prefers_json(context: Context) -> bool:
-    # PERF: a browser names HTML first and a scanner anything; neither needs the parser, which is
-    # half of what a 404 costs.
-    field = context.exchange.headers.get("accept", "")
-    if field in {"", "*/*"} or field.startswith("text/html,"):
-        return False
-    accept = context.exchange.accept_mimetypes
-    return accept.best_match(_OFFERED, "text/html") != "text/html"
 
 
 def _is_trapped(context: Context, error: HTTPException) -> bool:

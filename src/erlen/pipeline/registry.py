@@ -8,7 +8,7 @@ import abc
 import inspect
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar, overload
 
 from erlen.exceptions import FrozenError, HTTPException, default_exceptions
 from erlen.pipeline.adapt import called, name_of
@@ -70,6 +70,32 @@ def declaration_site() -> Site:
     while frame.f_globals.get("__name__", "").partition(".")[0] == "erlen" and frame.f_back:
         frame = frame.f_back
     return Site(frame.f_code.co_filename, frame.f_lineno)
+
+
+class Naming:
+    """A decorator that takes a name, or none, or (without parentheses) the function itself."""
+
+    def __init__(self, add: Callable[[Any, str | None], None]) -> None:
+        """*add* registers a function under a name, ``None`` for its own."""
+        self._add = add
+
+    @overload
+    def __call__(self, name: F) -> F: ...
+
+    @overload
+    def __call__(self, name: str | None = None) -> Callable[[F], F]: ...
+
+    def __call__(self, name: Any = None) -> Any:
+        """Register the decorated function and return it."""
+        if callable(name):
+            self._add(name, None)
+            return name
+
+        def register(function: F) -> F:
+            self._add(function, name)
+            return function
+
+        return register
 
 
 class Registry(abc.ABC):

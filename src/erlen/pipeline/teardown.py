@@ -1,15 +1,16 @@
-"""Floor 6: the end of a context: every teardown hook runs, and the worker thread goes back."""
+"""Floor 6: the end of a context: every teardown hook runs, and what it holds is given back."""
 
 import anyio
 
 from erlen.context import Context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
+from erlen.pipeline.announce import announce_end, heard
 from erlen.pipeline.plan import Pipeline
 from erlen.pipeline.recovery import propagates
 
 
 async def tear_down(line: Pipeline, context: Context) -> None:
-    """Run every teardown hook, whatever is cancelled and whichever fails; then free the thread.
+    """Run every teardown hook, whatever is cancelled and whichever fails; then let go of all.
 
     Raises:
         Exception: What the first failing hook raised, in tests and debug mode, when nothing else
@@ -23,6 +24,12 @@ async def tear_down(line: Pipeline, context: Context) -> None:
                     await teardown(context.error)
                 except Exception as error:  # noqa: BLE001  # the next ones must run too
                     failures.append(error)
+            if heard:
+                try:
+                    await announce_end(line.life, context)
+                except Exception as error:  # noqa: BLE001  # what is held must be given back
+                    failures.append(error)
+            await context.close()
     finally:
         context.release()
     conclude(context, failures)

@@ -13,6 +13,7 @@ import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from erlen.protocols import ASGIApp
+from erlen.sessions import SessionMixin
 from erlen.testing.client import Client
 
 __all__ = ["BlockingClient"]
@@ -100,12 +101,23 @@ class BlockingClient(_Blocking):
 
     def __getattr__(self, name: str) -> Any:
         """Return the blocking form of the client's attribute."""
+        self._check_entered(name)
+        return super().__getattr__(name)
+
+    @contextmanager
+    def session_transaction(self, *args: Any, **options: Any) -> Iterator[SessionMixin]:
+        """:meth:`Client.session_transaction` for a ``with`` block, which has the session itself."""
+        self._check_entered("session_transaction")
+        transaction = self._target.session_transaction(*args, **options)
+        with self._portal.wrap_async_context_manager(transaction) as session:
+            yield session
+
+    def _check_entered(self, name: str) -> None:
         if self._stack is None:
             raise RuntimeError(
                 f"'{name}' of the blocking test client was used outside of its block. "
                 "Write 'with test_client(app) as client:' around the requests."
             )
-        return super().__getattr__(name)
 
     def __enter__(self) -> Self:
         """Start the loop, and run the application's startup in it."""

@@ -8,12 +8,14 @@ from typing import Any, Self, Unpack, cast
 import anyio
 
 from erlen.protocols import ASGIApp
+from erlen.sessions import SessionMixin
 from erlen.testing.arguments import BuildOptions, RequestOptions, absolute_url, httpx_options
 from erlen.testing.binding import httpx
 from erlen.testing.cookies import StoredCookie, find_cookie, make_jar, stored
 from erlen.testing.lifespan import Lifespan, LifespanError
 from erlen.testing.response import Response
 from erlen.testing.running import Company
+from erlen.testing.session import edit_session
 from erlen.testing.transport import COMPANY, ASGITransport
 from erlen.testing.websocket import WebSocketSession, open_websocket
 from erlen.wire.cookies import dump_cookie
@@ -23,6 +25,10 @@ __all__ = ["Client"]
 #: Request extensions: the host that redirects must stay on, the Cookie field that the test gave.
 _HOST = "erlen.host"
 _COOKIE = "erlen.cookie"
+
+#: What a browser sends with the requests of an application's own pages. Without it the requests
+#: with cookies would be refused as another site's.
+_OWN_PAGE = {"user-agent": "erlen-test-client", "sec-fetch-site": "same-origin"}
 
 #: RFC 6455 section 1.3: the example key; nobody answers it here.
 _HANDSHAKE = {
@@ -65,7 +71,8 @@ class Client(httpx.AsyncClient):
         Args:
             app: An ASGI 3 callable.
             base_url: Put before every path; decides ``Host`` and scheme.
-            headers: Sent with every request.
+            headers: Sent with every request. ``Sec-Fetch-Site`` is ``same-origin`` unless it is
+                given, here or with a request: ``"cross-site"`` stands for another site's page.
             cookies: Kept from the start, for every host.
             follow_redirects: Follow them, within the host.
             timeout: Seconds that each wait on the application may take, ``None`` for ever.
@@ -89,7 +96,7 @@ class Client(httpx.AsyncClient):
         super().__init__(
             transport=self._asgi,
             base_url=url.copy_with(path=root_path) if root_path and url.path in {"", "/"} else url,
-            headers={"user-agent": "erlen-test-client"} | dict(httpx.Headers(headers)),
+            headers=_OWN_PAGE | dict(httpx.Headers(headers)),
             cookies=make_jar(),
             follow_redirects=follow_redirects,
             timeout=timeout,
@@ -296,7 +303,33 @@ class Client(httpx.AsyncClient):
             answered=self.cookies.extract_cookies,
         )
 
-    # --- cookies --------------------------------------------------------------------------------
+    # --- cookies and the session ----------------------------------------------------------------
+
+    def session_transaction(
+        self,
+        path: httpx.URL | str = "/",
+        *,
+        method: str = "GET",
+        **options: Unpack[BuildOptions],
+    ) -> AbstractAsyncContextManager[SessionMixin]:
+        """Open the session that the client's cookies stand for, for an ``async with`` block.
+
+        It is saved, and the cookies are kept, when the block ends without an exception. Nothing is
+        sent: no hook and no view of the application runs.
+
+        Args:
+            path: Of the request by which the session is opened.
+            method: Of that request.
+            options: What else describes it: ``base_url``, ``headers`` ….
+
+        Raises:
+            RuntimeError: On entering, when the application opens no session; it has no secret key.
+        """
+        self._check_lifespan()
+        request = self.build_request(method, path, **options)
+        self._prepare(request)
+        base_url = options.get("base_url") or str(self.base_url)
+        return edit_session(self.app, request, base_url, self.cookies)
 
     def set_cookie(
         self,

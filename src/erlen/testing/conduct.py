@@ -201,6 +201,9 @@ class _HTTPCall(_Call):
                 self.state = "response complete"
         elif self.kind.startswith("http.response."):
             self.require_extension(self.kind)
+            if self.kind == "http.response.pathsend":
+                self.require(self.answer is not None, "the response must start before its body")
+                self.state = "response complete"
         else:
             self.breach("no message of this type may be sent in an HTTP scope")
 

@@ -1,12 +1,14 @@
-"""Floor 8: the same names, blocking, for code that is not ``async``."""
+"""Floor 8: the test client for plain ``def`` tests."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any  # noqa: TID251  # see below
 
 from erlen.app import Erlen
-from erlen.testing.blocking import BlockingClient
+
+if TYPE_CHECKING:  # the door opens late: an application that uses erlen.sync needs no test client
+    from erlen.testing.blocking import BlockingClient
 
 
-def test_client(app: Erlen, **options: Any) -> BlockingClient:
+def test_client(app: Erlen, **options: Any) -> "BlockingClient":
     """Return a test client for plain ``def`` tests; the names are those of ``app.test_client()``.
 
     Args:
@@ -16,6 +18,8 @@ def test_client(app: Erlen, **options: Any) -> BlockingClient:
     Raises:
         RuntimeError: An event loop runs in this thread; use ``app.test_client()`` there.
     """
+    from erlen.testing.blocking import BlockingClient
+
     return BlockingClient(app, **options)
 
 

@@ -1,0 +1,105 @@
+"""Floor 3: how a response obeys the conditions and the ranges that its request asks for."""
+
+from typing import Self
+
+from erlen.exchange.byteranges import Piece, Selection, make_boundary, select_parts
+from erlen.exchange.connection import Connection
+from erlen.exchange.response_body import ResponseBody
+from erlen.exchange.sources import SourceStream
+from erlen.wire.conditional import Precondition, decide, generate_etag
+from erlen.wire.ranges import resolve
+
+
+class ResponseConditions(ResponseBody):
+    """Entity tags, 304, 412, 206 and 416."""
+
+    _code: int
+    _reason: str | None = None
+
+    def _set_code(self, code: int) -> None:
+        self._code = code
+        self._reason = None
+
+    def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
+        """Set an ETag made of the body, unless there is one.
+
+        Raises:
+            RuntimeError: The body is streamed.
+        """
+        if overwrite or "etag" not in self.headers:
+            self.set_etag(generate_etag(self.get_data()), weak)
+
+    def make_conditional(
+        self,
+        request: Connection,
+        accept_ranges: bool = False,
+        complete_length: int | None = None,  # noqa: ARG002  # Flask's signature
+    ) -> Self:
+        """Obey the request's conditions: 304, 412 or, with *accept_ranges*, 206 and 416.
+
+        Only a response with status 200 has conditions. For a method that changes something they
+        are of use before the change: call this on a response that tells the present state, and
+        return it when its status has become 412.
+
+        Args:
+            request: Whose ``If-…`` and ``Range`` fields decide.
+            accept_ranges: Serve byte ranges of a body that is known or a source. A body with a
+                Content-Encoding is served whole.
+            complete_length: As in Flask; ignored, because the body itself tells its length.
+
+        Raises:
+            RequestedRangeNotSatisfiable: No byte of the asked ranges exists. The response is then
+                not sent: close what it was made of, for example by ``await response.close()``.
+
+        Source: RFC 9110 sections 13.2 and 14.2.
+        """
+        if self._code != 200:
+            return self
+        verdict = decide(
+            request.method,
+            request.headers,
+            etag=self.headers.get("ETag"),
+            last_modified=self.last_modified,
+        )
+        if verdict is Precondition.NOT_MODIFIED:
+            self._set_code(304)
+        elif verdict is Precondition.FAILED:
+            self._set_code(412)
+            self._set_body(b"")
+            self.content_length = None
+        elif accept_ranges and self._has_ranges and request.method in {"GET", "HEAD"}:
+            self.accept_ranges = "bytes"
+            if request.method == "GET":  # SPEC: RFC 9110 section 14.2: Range is for GET alone
+                self._take_ranges(request)
+        return self
+
+    @property
+    def _has_ranges(self) -> bool:
+        # SPEC: RFC 9110 section 8.4: a range counts the encoded bytes, which an encoding made on
+        # the way may not give twice alike.
+        if "content-encoding" in self.headers:
+            return False
+        return self._stream is None or isinstance(self._stream, SourceStream)
+
+    def _take_ranges(self, request: Connection) -> None:
+        asked = request.range
+        if asked is None:
+            return
+        if not request.if_range.allows_range(self.headers.get("ETag"), self.last_modified):
+            return
+        length = self.content_length
+        assert length is not None
+        spans = resolve(asked, length)
+        if len(spans) == 1:
+            start, stop = spans[0]
+            self.content_range.set(start, stop, length)
+            selection = Selection([Piece(start, stop)])
+        else:
+            boundary = make_boundary()
+            selection = select_parts(spans, length, self.content_type, boundary)
+            self.content_type = f"multipart/byteranges; boundary={boundary}"
+        if isinstance(self._stream, SourceStream):
+            self._stream = SourceStream(self._stream.source, selection)
+        else:
+            self._body = selection.of(self._body)
+        self._set_code(206)

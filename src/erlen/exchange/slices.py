@@ -1,0 +1,46 @@
+"""Floor 3: a body in slices, with turns for the loop between them, so that no parser holds it."""
+
+from collections.abc import AsyncIterator
+from typing import Self
+
+from anyio.lowlevel import checkpoint
+
+from erlen.exchange.body import Body
+
+#: Bytes that are parsed without a turn for the loop.
+SLICE = 64 * 1024
+
+
+class Slices:
+    """The chunks of a body, none longer than :data:`SLICE`.
+
+    SAFETY: a server may hand over a whole body of 16 MiB as one message, or have all of its
+    messages ready, so that receiving never waits. Other exchanges would wait for the parser.
+    """
+
+    __slots__ = ("_body", "_chunk", "_chunks", "_position", "_run")
+
+    def __init__(self, body: Body) -> None:
+        """Nothing is read before the first slice is asked for."""
+        self._body = body
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._chunk = b""
+        self._position = 0
+        self._run = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next slice. Errors as in ``Body.read``."""
+        if self._run >= SLICE:
+            self._run = 0
+            await checkpoint()
+        if self._position == len(self._chunk):
+            if self._chunks is None:
+                self._chunks = aiter(self._body)
+            self._chunk, self._position = await anext(self._chunks), 0
+        data = self._chunk[self._position : self._position + SLICE]
+        self._position += len(data)
+        self._run += len(data)
+        return data

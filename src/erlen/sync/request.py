@@ -1,0 +1,194 @@
+"""Floor 8: ``request`` for ``def`` views: what is awaited elsewhere is waited for here."""
+
+import io
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Literal, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
+
+from erlen import proxies
+from erlen.exchange.body import Body
+from erlen.exchange.connection import Connection
+from erlen.exchange.pending import Pending
+from erlen.exchange.request import Request
+from erlen.proxies import Proxy
+from erlen.sync.bridge import Each, settle, wait_for
+from erlen.sync.uploads import BlockingFiles, BlockingPart, BlockingUploadFile
+from erlen.wire.multidict import CombinedMultiDict, ImmutableMultiDict
+
+T = TypeVar("T")
+
+#: Bytes that the buffer of ``request.stream`` holds.
+BUFFER = 64 * 1024
+
+
+class _Waiting:
+    """The names of :class:`Request` that are awaited, blocking; they raise what those raise."""
+
+    __slots__ = ()
+
+    @property
+    def form(self) -> ImmutableMultiDict[str, str]:
+        """The text fields of the form; none when the body is no form."""
+        return _wait(_request.form, "request.form")
+
+    @property
+    def files(self) -> ImmutableMultiDict[str, BlockingUploadFile]:
+        """The uploaded files."""
+        files = _wait(_request.files, "request.files")
+        kept = _kept()
+        if kept.files is None:
+            kept.files = BlockingFiles(files)
+        return kept.files
+
+    @property
+    def values(self) -> CombinedMultiDict[str, str]:
+        """The query's pairs, then the form's; in a GET the query's only."""
+        return _wait(_request.values, "request.values")
+
+    @property
+    def data(self) -> bytes:
+        """The body; nothing when it is a form."""
+        return _wait(_request.data, "request.data")
+
+    @property
+    def json(self) -> Any:
+        """The body as the value of its JSON text."""
+        return _wait(_request.json, "request.json")
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """Return the body as the value of its JSON text.
+
+        Args:
+            force: Do not look at the Content-Type.
+            silent: Return ``None`` instead of raising for a wrong type or malformed text.
+            cache: Keep the value, so that a second call gives the same object.
+
+        Raises:
+            UnsupportedMediaType: The Content-Type is not JSON (415).
+            BadRequest: The text is not JSON (400).
+        """
+        return wait_for("request.get_json()", _request.get_json, force, silent, cache)
+
+    @overload
+    def get_data(
+        self, cache: bool = ..., as_text: Literal[False] = ..., parse_form_data: bool = ...
+    ) -> bytes: ...
+
+    @overload
+    def get_data(
+        self, cache: bool = ..., *, as_text: Literal[True], parse_form_data: bool = ...
+    ) -> str: ...
+
+    def get_data(
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> bytes | str:
+        """Return the whole body.
+
+        Args:
+            cache: Keep it, so that it can be had again.
+            as_text: Decode as UTF-8, undecodable bytes replaced, and return ``str``.
+            parse_form_data: Read a form as :attr:`form` and :attr:`files`, and return nothing.
+
+        Raises:
+            RequestEntityTooLarge: Over ``max_content_length``.
+            RequestTimeout: The client stopped sending.
+            ClientDisconnected: The client left.
+            RuntimeError: The body was read in another way, a form for example, and is gone.
+        """
+        read = cast(Callable[..., Coroutine[Any, Any, bytes | str]], _request.get_data)
+        return wait_for("request.get_data()", read, cache, as_text, parse_form_data)
+
+    @property
+    def stream(self) -> io.BufferedReader:
+        """The body as a binary file, pulled from the client while it is read; nothing is kept.
+
+        The same object each time. Errors as of :meth:`get_data`.
+        """
+        kept = _kept()
+        if kept.stream is None:
+            kept.stream = io.BufferedReader(_RawBody(_request.body), BUFFER)
+        return kept.stream
+
+    def multipart(self) -> Iterator[BlockingPart]:
+        """Give each part of a multipart body as it arrives: ``for part in …``; nothing is kept.
+
+        Raises:
+            UnsupportedMediaType: The Content-Type is not multipart/form-data (415).
+            BadRequest: It has no usable boundary.
+        """
+        return map(BlockingPart, Each("request.multipart()", _request.multipart()))
+
+    def close(self) -> None:
+        """Close the uploaded files; the end of the exchange does it."""
+        wait_for("request.close()", _request.close)
+
+
+class BlockingRequest(_Waiting, Connection):
+    """What the type of :data:`request` has: the synchronous names of ``Request``, and these.
+
+    Attributes:
+        max_content_length: Bytes allowed in this request's body; assign before the first read.
+        max_form_memory_size: Bytes allowed in all text fields; assign before the form is read.
+        max_form_parts: Text fields and files allowed; assign before the form is read.
+        max_form_files: Files allowed; assign before the form is read.
+        has_uploads: Whether files were read that are still to be closed.
+    """
+
+    max_content_length: int | None
+    max_form_memory_size: int | None
+    max_form_parts: int | None
+    max_form_files: int | None
+    has_uploads: bool
+
+
+class _RequestProxy(_Waiting, Proxy):
+    """The request of the running exchange: the names above block, all others are the request's."""
+
+    __slots__ = ()
+
+
+class _Kept:
+    """What must be the same object for the length of a request."""
+
+    def __init__(self) -> None:
+        self.files: BlockingFiles | None = None
+        self.stream: io.BufferedReader | None = None
+
+
+class _RawBody(io.RawIOBase):
+    """The chunks of a body for a buffered reader."""
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        self._body = body
+        self._chunks: Each[bytes] | None = None
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill *buffer* as far as the chunk at hand reaches; 0 at the end."""
+        if not self._rest:
+            if self._chunks is None:
+                self._chunks = Each("request.stream", self._body)
+            self._rest = memoryview(next(self._chunks, b""))
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _wait(pending: Pending[T], name: str) -> T:
+    return wait_for(name, settle, pending)
+
+
+def _kept() -> _Kept:
+    real: Request = cast(Any, _request)._get_current_object()
+    return _all_kept.setdefault(real, _Kept())
+
+
+_all_kept: WeakKeyDictionary[Request, _Kept] = WeakKeyDictionary()
+_request = proxies.request
+
+request = cast(BlockingRequest, _RequestProxy("request"))

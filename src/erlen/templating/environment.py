@@ -1,0 +1,107 @@
+"""Floor 5: the Jinja2 environment of an application."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import jinja2
+from markupsafe import Markup
+
+from erlen.protocols import JSONProvider
+from erlen.proxies import g, request, websocket
+from erlen.templating.loader import AppLoader, LoadingApp
+from erlen.templating.skeletons import Skeletons
+
+
+class App(LoadingApp, Protocol):
+    """What an environment reads of its application."""
+
+    @property
+    def json(self) -> JSONProvider:
+        """What the filter ``tojson`` writes with."""
+        ...
+
+    @property
+    def jinja_options(self) -> Mapping[str, Any]:
+        """Jinja's options."""
+        ...
+
+    @property
+    def url_for(self) -> Callable[..., str]:
+        """Builds URLs."""
+        ...
+
+
+class Environment(jinja2.Environment):
+    """The environment of an application; extend it for the seat ``app.jinja_environment``.
+
+    Templates are asynchronous: they await what they call. Every template is escaped, whatever its
+    name. A function in a template that is not ``async def`` runs on the event loop.
+
+    An application whose templates await nothing may have ``enable_async=False`` in its
+    ``jinja_options``; macros that Python calls are then not awaited.
+    """
+
+    def __init__(self, app: App, **options: Any) -> None:
+        """Make it for *app*; *options* are Jinja's and win over what is set here."""
+        self._app = app
+        defaults = {
+            # SAFETY: a page made by 'x.txt', 'x.jinja' or a string is served as HTML all the same,
+            # and a name in it may be a script.
+            "autoescape": True,
+            "auto_reload": None,
+            "enable_async": True,
+            "loader": AppLoader(app),
+        }
+        super().__init__(**(defaults | options))
+
+    @functools.cached_property
+    def skeletons(self) -> Skeletons:
+        """What ``render_block`` runs of templates."""
+        return Skeletons(self)
+
+    @property
+    def auto_reload(self) -> bool:
+        """Whether a template that changed is loaded again.
+
+        As the configuration says at this moment: ``TEMPLATES_AUTO_RELOAD``, or ``DEBUG`` while that
+        is ``None``. What is assigned, or given in ``jinja_options``, stays.
+        """
+        if self._auto_reload is not None:
+            return self._auto_reload
+        config = self._app.config
+        reload = config["TEMPLATES_AUTO_RELOAD"]
+        return bool(config["DEBUG"] if reload is None else reload)
+
+    @auto_reload.setter
+    def auto_reload(self, value: bool | None) -> None:
+        self._auto_reload = value
+
+
+def create_environment(app: App, kind: type[Environment] = Environment) -> Environment:
+    """Return the environment of *app*, of the class *kind*, with filters and globals of its own.
+
+    ``jinja_options`` of the application win over the settings of the class.
+    """
+    environment = kind(app, **app.jinja_options)
+    environment.globals.update(
+        url_for=app.url_for, config=app.config, request=request, websocket=websocket, g=g
+    )
+    environment.filters["tojson"] = _tojson(app)
+    return environment
+
+
+#: What could end a script or an attribute, as escapes that mean the same in JSON.
+_UNSAFE = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&'\u2028\u2029"})
+
+
+def _tojson(app: App) -> Callable[..., Markup]:
+    """Return the filter ``tojson`` that writes with the provider of *app*."""
+
+    def tojson(value: object, indent: int | None = None) -> Markup:
+        """Write *value* as JSON for a script, or for an attribute in single quotes."""
+        options = {} if indent is None else {"indent": indent}
+        # SAFETY: '</script>' in a string would end the script, and a quote the attribute.
+        return Markup(app.json.dumps(value, **options).translate(_UNSAFE))  # noqa: S704  # escaped
+
+    return tojson
