@@ -64,6 +64,8 @@ from erlen.signals import (
     websocket_started,
     websocket_tearing_down,
 )
+from erlen.typing import ResponseReturnValue
+from erlen.wire.filenames import secure_filename
 from erlen.wire.redirects import is_safe_redirect
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "Markup",
     "Request",
     "Response",
+    "ResponseReturnValue",
     "UploadFile",
     "WebSocket",
     "WebSocketDisconnect",
@@ -115,6 +118,7 @@ __all__ = [
     "request_started",
     "request_tearing_down",
     "run_sync",
+    "secure_filename",
     "send_file",
     "send_from_directory",
     "session",

@@ -54,9 +54,9 @@ def build_url(
         app: The application whose rules are looked up.
         endpoint: ``"blueprint.name"``; a leading dot means the blueprint of the running exchange.
         values: The rule's variables; others become the query, ``None`` is dropped.
-        anchor: Appended after ``#``.
+        anchor: Appended after ``#``, percent-encoded.
         method: Prefer a rule with this method.
-        scheme: ``https`` …; makes the URL external.
+        scheme: ``http``, ``https``, ``ws`` or ``wss``; makes the URL external.
         external: With scheme and host. Default: only with *scheme*, or when no exchange runs and
             ``SERVER_NAME`` is set.
 
@@ -64,10 +64,17 @@ def build_url(
         A path with the root path in front, or a whole URL.
 
     Raises:
-        BuildError: No rule fits; the sentence says which values or methods are missing.
-        ValueError: *scheme* was given with ``external=False``.
+        BuildError: No rule fits, or none would be matched by the URL: the sentence says which
+            values or methods are missing or refused.
+        ValueError: *scheme* was given with ``external=False``, or is another one.
+        TypeError: *endpoint* is no string.
         RuntimeError: A whole URL is asked for, or the rule needs one, and no host is known.
     """
+    if not isinstance(endpoint, str):
+        raise TypeError(
+            f"The endpoint {endpoint!r} is {type(endpoint).__name__}, not str. "
+            "Give its name, which is that of the view function unless the route says otherwise."
+        )
     if scheme is not None and external is False:
         raise ValueError(
             f"_scheme={scheme!r} was given with _external=False, and a path has no scheme. "
@@ -90,11 +97,20 @@ def build_url(
             url_scheme=scheme,
             force_external=by_default if external is None else external,
         )
+        end = "" if anchor is None else _fragment(anchor, endpoint, values, method)
     except BuildError as error:
         special = {"_anchor": anchor, "_method": method, "_scheme": scheme, "_external": external}
         return _ask_build_error_handlers(app, error, endpoint, {**values, **special})
     _check_host(url, adapter)
-    return url if anchor is None else f"{url}#{quote_fragment(anchor)}"
+    return url + end
+
+
+def _fragment(anchor: object, endpoint: str, values: dict[str, Any], method: str | None) -> str:
+    try:
+        return f"#{quote_fragment(str(anchor))}"
+    except ValueError as error:  # a lone surrogate, or too many digits for Python
+        hint = f"The anchor cannot be written: {error}."
+        raise BuildError(endpoint, values, method, hint=hint) from error
 
 
 def _absolute_endpoint(endpoint: str, blueprint: str | None) -> str:

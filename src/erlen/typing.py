@@ -15,6 +15,12 @@ __all__ = [
     "RouteCallable",
     "StatusCode",
     "TeardownCallable",
+    "TemplateContextProcessorCallable",
+    "TemplateFilterCallable",
+    "TemplateGlobalCallable",
+    "TemplateTestCallable",
+    "URLDefaultCallable",
+    "URLValuePreprocessorCallable",
 ]
 
 StatusCode: TypeAlias = StatusValue
@@ -56,4 +62,15 @@ ErrorHandlerCallable: TypeAlias = (
 )
 TeardownCallable: TypeAlias = (
     Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]
+)
+TemplateContextProcessorCallable: TypeAlias = (
+    Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
+)
+TemplateFilterCallable: TypeAlias = Callable[..., Any]
+TemplateGlobalCallable: TypeAlias = Callable[..., Any]
+TemplateTestCallable: TypeAlias = Callable[..., bool]
+URLDefaultCallable: TypeAlias = Callable[[str, dict[str, Any]], None]
+URLValuePreprocessorCallable: TypeAlias = (
+    Callable[[str | None, dict[str, Any] | None], None]
+    | Callable[[str | None, dict[str, Any] | None], Awaitable[None]]
 )

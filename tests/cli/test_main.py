@@ -139,7 +139,9 @@ def test_b333_the_traceback_is_shown_when_asked_for(project: Path) -> None:
 
 
 def test_b333_a_traceback_that_does_not_exist_is_not_shown() -> None:
-    result = invoke(Erlen("x", static_folder=None), "--traceback", "--app", "no_such:app", "shout", obj=None)
+    result = invoke(
+        Erlen("x", static_folder=None), "--traceback", "--app", "no_such:app", "shout", obj=None
+    )
     assert result.exit_code == 2
     assert "There is no module 'no_such'" in result.stderr
 
@@ -185,8 +187,8 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
             "Endpoint  Methods               Rule\n"
             "--------  --------------------  -----------------------\n"
             "basket    DELETE, OPTIONS, PUT  /basket\n"
+            "static    GET, HEAD             /static/<path:filename>\n"
             "item      GET, HEAD, OPTIONS    /items/<int:id>\n"
-            "static    GET, HEAD, OPTIONS    /static/<path:filename>\n"
             "item      OPTIONS, POST         /items/<int:id>\n"
             "live      WEBSOCKET             /live\n",
             id="CL-13 by methods",
@@ -223,7 +225,9 @@ def test_cl13_a_rule_for_every_method_or_only_for_hidden_ones_is_shown() -> None
 
 
 def test_cl13_an_application_without_rules_says_so() -> None:
-    assert invoke(Erlen("x", static_folder=None), "routes").output == "The application has no rules.\n"
+    assert (
+        invoke(Erlen("x", static_folder=None), "routes").output == "The application has no rules.\n"
+    )
 
 
 # --- shell ----------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ import inspect
 import re
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,8 @@ PAGES = [
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if BLOCK.search(page.read_text())
 ]
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def run_page(page: Path) -> types.ModuleType:
@@ -25,26 +28,57 @@ def run_page(page: Path) -> types.ModuleType:
     module = types.ModuleType(f"page_{page.stem}")
     module.__file__ = str(page)
     sys.modules[module.__name__] = module
-    for block in BLOCK.finditer(page.read_text()):
-        exec(compile(block[1], str(page), "exec"), module.__dict__)
+    text = page.read_text()
+    for block in BLOCK.finditer(text):
+        # What stands before it counts as empty lines, so that tracebacks show the page.
+        before = "\n" * text.count("\n", 0, block.start(1))
+        exec(compile(before + block[1], str(page), "exec"), module.__dict__)
     return module
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-async def test_the_blocks_of_a_page_run_and_its_tests_pass(page: Path) -> None:
-    module = run_page(page)
-    tests = [value for name, value in vars(module).items() if name.startswith("test_")]
-    for test in tests:
-        assert inspect.iscoroutinefunction(test)
-        await test()
+@pytest.fixture(params=PAGES, ids=lambda page: page.stem)
+def module(request: pytest.FixtureRequest) -> types.ModuleType:
+    """A page, run where no event loop runs, as modules are imported."""
+    return run_page(request.param)
+
+
+async def test_the_blocks_of_a_page_run_and_its_tests_pass(module: types.ModuleType) -> None:
+    for test in written_in(module):
+        if inspect.iscoroutinefunction(test):
+            await test()
+
+
+def test_plain_tests_of_a_page_pass(module: types.ModuleType) -> None:
+    for test in written_in(module):
+        if not inspect.iscoroutinefunction(test):
+            test()
+
+
+def written_in(module: types.ModuleType) -> list[Callable[[], Any]]:
+    """Return the tests of a page, without what it imports under such a name."""
+    return [
+        value
+        for name, value in vars(module).items()
+        if name.startswith("test_") and value.__module__ == module.__name__
+    ]
 
 
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem
 )
 def test_links_lead_somewhere(page: Path) -> None:
-    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    missing = []
+    for file, anchor in LINK.findall(page.read_text()):
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            missing.append(f"{file}#{anchor}")
     assert missing == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return what a heading is called in a link: lower case, hyphens for blanks, no marks."""
+    headings = HEADING.findall(page.read_text())
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_configuration_key_is_documented() -> None:

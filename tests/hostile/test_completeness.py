@@ -20,6 +20,7 @@ SECTIONS = {
     "2.14 WebSockets": range(181, 201),
     "2.15 static files": range(201, 226),
     "2.16 send_file": range(226, 237),
+    "2.17 URLs, templates": range(237, 247),
     "2.18 sessions": range(247, 263),
     "2.23 servers": range(321, 333),
 }
@@ -66,6 +67,7 @@ PARTLY = {
     219: "platforms that cannot open relative to a folder: a folder that is swapped back and forth",
     222: "200 clients in place of 1,000",
     235: "300 clients in place of 1,000",
+    244: "the debugger's pages and those of mounted applications are not built yet",
     250: "applications that have one key and one cookie name share their sessions, on purpose",
     257: "background tasks are not built yet; a kept session stands for one",
 }

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from erlen.exceptions import BuildError, MethodNotAllowed, NotFound, RequestRedirect
 from erlen.routing.adapter import MapAdapter
+from erlen.routing.converters import BaseConverter, ValidationError
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 from erlen.wire.multidict import MultiDict
@@ -117,6 +118,25 @@ def test_url4_a_scheme_does_not_leak_into_later_urls() -> None:
     assert urls == ["https://example.com/", "http://example.com/", "https://example.com/"]
 
 
+@pytest.mark.parametrize(("scheme", "secure"), [("HTTPS", True), ("WSS", True), ("Http", False)])
+def test_b240_case_of_a_scheme_does_not_count(scheme: str, secure: bool) -> None:
+    expected = "https://example.com/" if secure else "http://example.com/"
+    assert adapter().build("index", force_external=True, url_scheme=scheme) == expected
+    assert adapter(url_scheme=scheme).build("index", force_external=True) == expected
+
+
+def test_b240_scheme_is_checked_for_a_path_too() -> None:
+    with pytest.raises(ValueError, match="The scheme 'javascript' is none of those"):
+        adapter().build("index", url_scheme="javascript")
+
+
+def test_a_rule_that_refuses_a_value_leaves_it_to_the_next() -> None:
+    rules = [Rule("/<int:x>", endpoint="e"), Rule("/big/<x>", endpoint="e")]
+    bound = Map(rules).bind("example.com")
+    assert bound.build("e", {"x": 7}) == "/7"
+    assert bound.build("e", {"x": 10**19}) == f"/big/{10**19}"
+
+
 def test_url6_the_current_method_is_preferred() -> None:
     assert adapter(default_method="POST").build("user", {"name": "a"}) == "/u?name=a"
 
@@ -157,6 +177,13 @@ def test_a_subdomain_has_no_place_in_a_map_of_hosts() -> None:
         Map(host_matching=True).bind("example.com", subdomain="www")
 
 
+class Mute(BaseConverter):
+    """Refuses everything and does not say why."""
+
+    def to_url(self, value: object) -> str:
+        raise ValidationError
+
+
 @pytest.mark.parametrize(
     ("endpoint", "values", "method", "sentence", "suggested"),
     [
@@ -166,14 +193,21 @@ def test_a_subdomain_has_no_place_in_a_map_of_hosts() -> None:
                      id="missing"),
         pytest.param("page", {"x": 1}, "PUT", "Did you mean to use methods ['GET', 'HEAD']?", None,
                      id="method"),
-        pytest.param("page", {"x": "a\0"}, None, "No rule accepts these values", None, id="B-238"),
+        pytest.param("page", {"x": "a\0"}, None, "no request path may have", None, id="B-238"),
+        pytest.param("page", {"x": ""}, None, "The value of 'x' is not one", None, id="empty"),
+        pytest.param("mute", {"x": "a"}, None, "No rule accepts these values", None, id="mute"),
+        pytest.param("one", {"x": 2}, None, "No rule accepts these values", None, id="default"),
+        pytest.param(5, {}, None, "No rule has this endpoint.", None, id="no-name"),
     ],
 )  # fmt: skip
 def test_url13_a_build_error_says_what_to_do(
     endpoint: str, values: dict[str, Any], method: str, sentence: str, suggested: str | None
 ) -> None:
     url_map = routes()
+    url_map.converters["mute"] = Mute
     url_map.add(Rule("/p/<x>", endpoint="page", methods=["GET"]))
+    url_map.add(Rule("/m/<mute:x>", endpoint="mute"))
+    url_map.add(Rule("/one", endpoint="one", defaults={"x": 1}))
     with pytest.raises(BuildError) as error:
         url_map.bind("example.com").build(endpoint, values, method)
     assert sentence in str(error.value)
@@ -181,7 +215,8 @@ def test_url13_a_build_error_says_what_to_do(
     assert error.value.suggested == suggested
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1)
+CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/")
+TEXT = st.text(CHARACTERS, min_size=1).filter(lambda text: text not in {".", ".."})
 PATHS = st.lists(TEXT, min_size=1).map("/".join)
 EVERYTHING = Map([
     Rule("/s/<s>", endpoint="s"),
@@ -197,14 +232,14 @@ EVERYTHING = Map([
 REQUESTS = st.one_of(
     st.tuples(st.just("s"), st.fixed_dictionaries({"s": TEXT})),
     st.tuples(st.just("a"), st.fixed_dictionaries({"a": st.sampled_from(["x", "y z"])})),
-    st.tuples(st.just("i"), st.fixed_dictionaries({"i": st.integers(-(10**19) + 1, 10**19 - 1)})),
+    st.tuples(st.just("i"), st.fixed_dictionaries({"i": st.integers(-(2**63) + 1, 2**63 - 1)})),
     st.tuples(
         st.just("f"),
         st.fixed_dictionaries({"f": st.floats(allow_nan=False, allow_infinity=False)}),
     ),
     st.tuples(st.just("u"), st.fixed_dictionaries({"u": st.uuids()})),
     st.tuples(st.just("edit"), st.fixed_dictionaries({"p": TEXT, "s": TEXT})),
-    st.tuples(st.just("m"), st.fixed_dictionaries({"n": st.integers(0, 10**19 - 1), "s": TEXT})),
+    st.tuples(st.just("m"), st.fixed_dictionaries({"n": st.integers(0, 2**63 - 1), "s": TEXT})),
     st.tuples(st.just("static text"), st.fixed_dictionaries({"s": TEXT})),
     st.tuples(
         st.just("p"),
@@ -221,3 +256,18 @@ def test_what_was_built_is_matched(request_: tuple[str, dict[str, Any]], as_list
     path = segments if as_list else "/" + "/".join(segments)
     rule, arguments = EVERYTHING.match(path, "GET")
     assert (rule.endpoint, arguments) == (endpoint, values)
+
+
+@given(st.sampled_from(["s", "p", "edit"]), st.text(), st.text())
+def test_b238_whatever_is_built_is_matched_or_nothing(endpoint: str, p: str, s: str) -> None:
+    known = {"s": {"s": s}, "p": {"p": p}, "edit": {"p": p, "s": s}}[endpoint]
+    try:
+        url = EVERYTHING.bind("example.com").build(endpoint, known)
+        found = EVERYTHING.match([unquote(each) for each in url.split("/")[1:]], "GET")
+    except (BuildError, NotFound):
+        return
+    except RequestRedirect:
+        assert p[:1] in {"", "/"}
+    else:
+        assert found[1] == known
+        assert not {".", ".."} & set(url.split("/"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from werkzeug import exceptions as theirs
 from werkzeug import routing as werkzeug
 
-from erlen.exceptions import HTTPException, RequestRedirect
+from erlen.exceptions import BuildError, HTTPException, RequestRedirect
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 
@@ -157,7 +157,8 @@ def test_differences_of_order_on_purpose(
 BUILDS: list[tuple[str, dict[str, Any]]] = [
     ("/", {}),
     ("/", {"a": "1 2&3", "b": ["x", "ü"]}),
-    ("/users/<name>", {"name": "a b/ü?#%"}),
+    ("/users/<name>", {"name": "a b&ü?#%"}),
+    ("/", {"a": [None, 1], "b": "a\r\n"}),
     ("/users/<name>/posts/<int:id>", {"name": "x", "id": "7", "q": "/:@"}),
     ("/files/<path:p>", {"p": "a/b c/é.css"}),
     ("/fixed/<int(fixed_digits=4):n>", {"n": 7}),
@@ -173,3 +174,29 @@ BUILDS: list[tuple[str, dict[str, Any]]] = [
 def test_the_same_urls_as_werkzeug(endpoint: str, values: dict[str, Any]) -> None:
     ours = OURS.bind("h", "/app").build(endpoint, values)
     assert ours == THEIRS.bind("h", "/app").build(endpoint, values)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "url"),
+    [
+        pytest.param("/users/<name>", {"name": "../a"}, "/users/..%2Fa",
+                     id="B-238-a-segment-stays-one"),
+        pytest.param("/users/<name>", {"name": ".."}, None, id="B-238-clients-resolve-dots"),
+        pytest.param("/files/<path:p>", {"p": "a/../b"}, None, id="B-238-dots-in-a-path"),
+        pytest.param("/users/<name>", {"name": "a\0"}, None, id="B-238-control-character"),
+        pytest.param("/users/<name>/posts/<int:id>", {"name": "x", "id": 1.5}, None,
+                     id="B-237-no-silent-rounding"),
+        pytest.param("/users/<name>/posts/<int:id>", {"name": "x", "id": -1}, None,
+                     id="B-237-no-link-to-a-404"),
+        pytest.param("/users/<name>", {"name": ""}, None, id="B-238-empty-segment"),
+    ],
+)  # fmt: skip
+def test_differences_of_urls_on_purpose(
+    endpoint: str, values: dict[str, Any], url: str | None
+) -> None:
+    assert THEIRS.bind("h").build(endpoint, values) != url
+    if url is not None:
+        assert OURS.bind("h").build(endpoint, values) == url
+    else:
+        with pytest.raises(BuildError):
+            OURS.bind("h").build(endpoint, values)

@@ -7,9 +7,11 @@ import pytest
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 
+SETTINGS = ("host_matching", "subdomain_matching", "sort_parameters")
+
 
 def bound(text: str, **options: Any) -> Rule:
-    settings = {k: options.pop(k) for k in ("host_matching", "sort_parameters") if k in options}
+    settings = {k: options.pop(k) for k in SETTINGS if k in options}
     rule = Rule(text, endpoint="e", **options)
     Map([rule], **settings)
     return rule
@@ -95,7 +97,15 @@ def test_a_redirect_uses_only_the_rules_own_variables() -> None:
         pytest.param("/<path:p>", {"p": "/evil.com"}, "/%2Fevil.com", id="B-239"),
         pytest.param("/<path:p>", {"p": "\\evil.com"}, "/%5Cevil.com", id="B-239-backslash"),
         pytest.param("/<path:p>", {"p": "//evil.com"}, "/%2F/evil.com", id="B-239-two"),
-        pytest.param("/<a>/evil.com", {"a": ""}, "/%2Fevil.com", id="B-239-empty-value"),
+        pytest.param("/<path:p>", {"p": "/../x"}, None, id="B-238-dots-behind-a-slash"),
+        pytest.param("/<a>/evil.com", {"a": ""}, None, id="B-239-empty-value"),
+        pytest.param("/<path:p>/evil.com", {"p": ""}, "/%2Fevil.com", id="B-239-empty-path"),
+        pytest.param("/<a>", {"a": "/evil.com"}, "/%2Fevil.com", id="B-239-one-segment"),
+        pytest.param("/.<a>", {"a": "."}, None, id="B-238-dots-of-two-sources"),
+        pytest.param("/.<a>", {"a": "git"}, "/.git", id="B-238-hidden-file"),
+        pytest.param("/a/../b", {}, "/a/../b", id="B-238-dots-of-the-developer"),
+        pytest.param("/<a>", {"a": "x", "q": [None]}, "/x", id="URL-8-none-in-a-list"),
+        pytest.param("/", {"q": "\ud800"}, None, id="B-238-query"),
         pytest.param("/x/<path:p>", {"p": ""}, "/x/", id="static-root"),
         pytest.param("/<a>", {}, None, id="missing"),
         pytest.param("/<a>", {"a": "a\0"}, None, id="B-238-refused"),
@@ -151,6 +161,16 @@ def test_url7_a_rule_suits_its_arguments_and_defaults(
         ("<sub>.example.com", {"sub": "evil.com/"}, None),
         ("<sub>.example.com", {"sub": "u@evil.com#"}, None),
         ("<sub>.example.com", {"sub": "evil.com:80"}, None),
+        ("<sub>.example.com", {"sub": "Ann"}, "ann.example.com"),
+        ("<sub>.example.com", {"sub": "a.b"}, None),
+        ("<path:sub>.example.com", {"sub": "a.b"}, "a.b.example.com"),
+        ("<path:sub>.example.com", {"sub": "a..b"}, None),
+        ("<path:sub>.example.com", {"sub": ""}, None),
+        ("<path:host>", {"host": "Example.com:81"}, "example.com:81"),
+        ("<path:host>", {"host": "[::1]:81"}, None),
+        ("<path:host>", {"host": "evil.com/"}, None),
+        ("<path:host>", {"host": "a:99999"}, None),
+        ("<sub>.example.com", {"sub": "a" * 255}, None),
     ],
 )
 def test_a_host_is_built_and_cannot_be_broken_out_of(
@@ -159,3 +179,23 @@ def test_a_host_is_built_and_cannot_be_broken_out_of(
     rule = bound("/x", host=host, host_matching=True)
     assert rule.build(values) == (None if domain is None else (domain, "/x"))
     assert rule.suits(values, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "domain"),
+    [
+        ("ann", "ann.api"),
+        ("ann:80", None),
+        ("[::1]", None),
+        ("ann/", None),
+        ("", None),
+        ("é", None),
+    ],
+)
+def test_b240_a_subdomain_is_built_and_is_followed_by_the_servers_name(
+    value: str, domain: str | None
+) -> None:
+    built = bound("/x", subdomain="<path:sub>.api", subdomain_matching=True).build({"sub": value})
+    assert built == (None if domain is None else (domain, "/x"))
+    alone = bound("/x", subdomain="<path:sub>", subdomain_matching=True)
+    assert (alone.build({"sub": value}) is None) is (domain is None)

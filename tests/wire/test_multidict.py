@@ -91,13 +91,16 @@ def test_get_falls_back_to_the_default() -> None:
     assert d.get("z", 7, type=int) == 7
 
 
-@pytest.mark.parametrize("text", ["٣", "1_0", "9" * 5000, "1e3", " 1 ", "", "0x1", "1.0", "9" * 19])
+@pytest.mark.parametrize(
+    "text", ["٣", "1_0", "9" * 5000, "1e3", " 1 ", "", "0x1", "1.0", "9" * 19, str(2**63)]
+)
 def test_b032_loose_integers_give_the_default(text: str) -> None:
     assert MultiDict([("n", text)]).get("n", -1, type=int) == -1
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("0", 0), ("+7", 7), ("-012", -12), ("9" * 18, 10**18 - 1)]
+    ("text", "value"),
+    [("0", 0), ("+7", 7), ("-012", -12), ("9" * 18, 10**18 - 1), (str(2**63 - 1), 2**63 - 1)],
 )
 def test_b032_strict_integers_convert(text: str, value: int) -> None:
     assert MultiDict([("n", text)]).get("n", type=int) == value

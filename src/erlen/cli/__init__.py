@@ -1,1 +1,5 @@
-"""Floor 8: the command line."""
+"""Floor 8: the ``erlen`` command, and what an application's own commands are made of."""
+
+from erlen.cli.group import AppGroup, ScriptInfo, with_appcontext
+
+__all__ = ["AppGroup", "ScriptInfo", "with_appcontext"]

@@ -5,9 +5,12 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 
 from erlen.exceptions import BuildError, HTTPException, NotFound, RequestRedirect
+from erlen.routing.converters import ValidationError
 from erlen.routing.rule import Rule
 from erlen.wire.multidict import MultiDict
 from erlen.wire.urls import quote_path, urlencode
+
+_IS_SECURE = {"http": False, "https": True, "ws": False, "wss": True}
 
 
 class AdapterMap(Protocol):
@@ -75,11 +78,11 @@ class MapAdapter:
         self.server_name = server_name
         self.script_name = script_name if script_name.endswith("/") else f"{script_name}/"
         self.subdomain = subdomain
-        self.url_scheme = url_scheme
+        self.url_scheme = url_scheme.lower()
         self.default_method = default_method
         self.path_info = path_info
         self.query_args = query_args
-        self.websocket = url_scheme in {"ws", "wss"}
+        self.websocket = self.url_scheme in {"ws", "wss"}
         self._root = quote_path(self.script_name).rstrip("/")
         self._domain = (server_name if map.host_matching else subdomain).lower()
 
@@ -161,13 +164,15 @@ class MapAdapter:
                 request's method are preferred.
             force_external: Make the URL absolute.
             append_unknown: Whether unknown values become the query.
-            url_scheme: Scheme of an absolute URL instead of the current one; what counts is
-                whether it is a secure one.
+            url_scheme: Scheme of an absolute URL instead of the current one, ``http``, ``https``,
+                ``ws`` or ``wss`` in any case; what counts is whether it is a secure one.
 
         Raises:
             BuildError: No rule of the endpoint can be built from the values.
-            ValueError: A converter cannot write a value; the caller's fault.
+            ValueError: A converter cannot write a value, or *url_scheme* is another one; the
+                caller's fault.
         """
+        secure = _is_secure(url_scheme) if url_scheme is not None else None
         given = _given(values)
         built = None
         if method is None:
@@ -179,7 +184,8 @@ class MapAdapter:
         is_here = domain == self._domain or (self.map.host_matching and not domain)
         if is_here and not force_external and not rule.websocket:
             return self._root + path
-        secure = (url_scheme or self.url_scheme) in {"https", "wss"}
+        if secure is None:
+            secure = self.url_scheme in {"https", "wss"}
         scheme = ("wss" if secure else "ws") if rule.websocket else ("https" if secure else "http")
         return f"{scheme}://{self.get_host(domain)}{self._root}{path}"
 
@@ -188,11 +194,15 @@ class MapAdapter:
     ) -> tuple[Rule, str, str] | None:
         elsewhere = None
         for rule in self.map.rules_for(endpoint):
-            built = rule.build(values, append_unknown) if rule.suits(values, method) else None
-            if built is not None:
-                if not self.map.host_matching or built[0] == self._domain:
-                    return rule, *built
-                elsewhere = elsewhere or (rule, *built)
+            if not rule.suits(values, method):
+                continue
+            try:
+                domain, path = rule.write(values, append_unknown)
+            except ValidationError:
+                continue
+            if not self.map.host_matching or domain == self._domain:
+                return rule, domain, path
+            elsewhere = elsewhere or (rule, domain, path)
         return elsewhere
 
     def _build_error(
@@ -201,7 +211,7 @@ class MapAdapter:
         rules = self.map.rules_for(endpoint)
         suggested = None
         if not rules:
-            near = get_close_matches(endpoint, self.map.endpoints(), n=1)
+            near = get_close_matches(str(endpoint), self.map.endpoints(), n=1)
             suggested = near[0] if near else None
             hint = f"Did you mean {suggested!r} instead?" if near else "No rule has this endpoint."
         else:
@@ -229,4 +239,21 @@ def _hint(rules: Sequence[Rule], values: Mapping[str, Any], method: str | None) 
     fewest = min(lacking, key=len)
     if fewest:
         return f"Did you forget to specify values {sorted(fewest)!r}?"
+    for rule in fitting:
+        try:
+            if rule.suits(values, method):
+                rule.write(values)
+        except ValidationError as refusal:
+            if str(refusal):
+                return str(refusal)
     return "No rule accepts these values; compare them with its defaults and converters."
+
+
+def _is_secure(scheme: str) -> bool:
+    secure = _IS_SECURE.get(str(scheme).lower())
+    if secure is None:
+        raise ValueError(
+            f"The scheme {scheme!r} is none of those that an application speaks. "
+            "Give 'http', 'https', 'ws' or 'wss'."
+        )
+    return secure

@@ -5,18 +5,19 @@ import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from math import isfinite
+from numbers import Number
 from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
-from erlen.wire.urls import quote_path
+from erlen.wire.multidict import LARGEST_INTEGER
+from erlen.wire.urls import printable, quote_path
 
 #: Stands for a percent-encoded slash inside a decoded segment while a path is matched.
 #: SAFETY: ``%2F`` must never act as a separator. NUL serves because a path with NUL is refused
 #: with 400 before it is routed.
 ENCODED_SLASH: Final = "\0"
 
-# What a request path may not contain, so that a URL with it would never come back: control
-# characters and lone surrogates.
+# What a request path may not contain: control characters and lone surrogates.
 _UNROUTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _ARGUMENT = re.compile(
@@ -30,7 +31,10 @@ Argument = str | int | float | bool | None
 
 
 class ValidationError(ValueError):
-    """Raised by a converter: this value is not one of mine, so the next rule is tried."""
+    """Raised by a converter: this value is not one of mine, so the next rule is tried.
+
+    When a URL is built, the message ends the :exc:`BuildError` of which it is the reason.
+    """
 
 
 class ConverterMap(Protocol):
@@ -76,14 +80,25 @@ class BaseConverter:
     def to_url(self, value: Any) -> str:
         """Return *value* as percent-encoded text for a path.
 
+        A slash is written as ``%2F`` when :attr:`part_isolating` is true. The value then stays
+        within its segment, and the converter does not match it: such a link is a 404, unless a
+        rule with ``path`` answers it.
+
+        What this returns, also in a subclass, must match :attr:`regex` once it is decoded, apart
+        from such slashes; otherwise no URL is built.
+
         Raises:
             ValidationError: No URL with this value could ever be routed; another rule of the
                 endpoint is tried, then building fails.
         """
-        text = str(value)
-        if not text.isprintable() and _UNROUTABLE.search(text):
-            raise ValidationError(f"{text!r} contains characters that no request path may have.")
-        return quote_path(text)
+        try:
+            text = str(value)
+        except ValueError as error:  # an integer of more digits than Python writes
+            raise ValidationError(f"The value cannot be written: {error}.") from error
+        check_routable(text)
+        written = quote_path(text)
+        # SAFETY: "../a" in one segment would lead to another page than the rule's.
+        return written.replace("/", "%2F") if "/" in written and self.part_isolating else written
 
     def read(self, text: str) -> tuple[Any] | None:
         """Return the value of a whole segment in a tuple, ``None`` when it is not accepted.
@@ -202,18 +217,24 @@ class NumberConverter(BaseConverter):
     def to_python(self, value: str) -> Any:
         """Return the number; ``ValidationError`` outside of *min* … *max*."""
         number = self.number(value)
+        self._check_range(number)
+        return number
+
+    def _check_range(self, number: float) -> None:
         if (self.min is not None and number < self.min) or (
             self.max is not None and number > self.max
         ):
-            raise ValidationError(f"{value!r} is outside of the range of the rule.")
-        return number
+            raise ValidationError(
+                f"The number is outside of the rule's range, min={self.min} and max={self.max}. "
+                "Give one within."
+            )
 
 
 class IntegerConverter(NumberConverter):
-    r"""``int``: ASCII digits, at most 19.
+    r"""``int``: ASCII digits, a number of at most 64 bits with its sign, or of *fixed_digits*.
 
-    SAFETY: ``\d`` would take digits of every script, and ``int()`` of some thousand digits
-    raises or burns the processor; 19 digits hold every signed 64-bit value.
+    SAFETY: ``\d`` would take digits of every script, ``int()`` of some thousand digits raises or
+    burns the processor, and a database refuses what does not fit its integers.
 
     Args:
         map: The map of the rule.
@@ -254,13 +275,30 @@ class IntegerConverter(NumberConverter):
         if self._plain:
             # PERF: 0.16 us; by the regular expression 0.5 us.
             if len(text) <= 19 and text.isdigit() and text.isascii():
-                return (int(text),)
+                number = int(text)
+                return (number,) if number <= LARGEST_INTEGER else None
             return None
         return read_by_regex(self, text)
 
+    def _check_range(self, number: float) -> None:
+        if abs(number) > LARGEST_INTEGER and not self.fixed_digits:
+            raise ValidationError("The number has more than 64 bits. Give a smaller one.")
+        super()._check_range(number)
+
     def to_url(self, value: Any) -> str:
-        """Return the digits, filled with zeros to *fixed_digits*."""
-        return str(int(value)).zfill(self.fixed_digits)
+        """Return the digits, filled with zeros to *fixed_digits*.
+
+        Raises:
+            ValidationError: The number has a fraction or is infinite, is outside of *min* … *max*
+                or has more digits than Python writes.
+            ValueError: The value is text that is no integer, or NaN; the caller's fault.
+        """
+        number = value if type(value) is int else _whole(value)
+        self._check_range(number)
+        try:
+            return str(number).zfill(self.fixed_digits)
+        except ValueError as error:
+            raise ValidationError(f"The number cannot be written: {error}.") from error
 
 
 class FloatConverter(NumberConverter):
@@ -300,11 +338,17 @@ class FloatConverter(NumberConverter):
         """Return the number in positional notation, never with an exponent.
 
         Raises:
-            ValueError: The value is NaN or infinite; the caller's fault.
+            ValidationError: The number is outside of *min* … *max*, or an integer that is greater
+                than every finite number.
+            ValueError: The value is NaN, infinite or text that is no number; the caller's fault.
         """
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError as error:
+            raise ValidationError(f"The number cannot be written: {error}.") from error
         if not isfinite(number):
             raise ValueError(f"{value!r} has no place in a URL. Give a finite number.")
+        self._check_range(number)
         text = repr(number)
         if "e" in text:
             text = format(Decimal(text), "f")
@@ -336,6 +380,27 @@ DEFAULT_CONVERTERS: Mapping[str, type[BaseConverter]] = {
     "float": FloatConverter,
     "uuid": UUIDConverter,
 }
+
+
+def check_routable(text: str) -> None:
+    """Raise ``ValidationError`` when *text* has characters that no request path may have."""
+    if not text.isprintable() and _UNROUTABLE.search(text):
+        raise ValidationError(
+            f"The text '{printable(text)}' has characters that no request path may have. "
+            "Leave control characters and lone surrogates out."
+        )
+
+
+def _whole(value: Any) -> int:
+    """Return *value* as an integer, unless that would change a number."""
+    try:
+        number = int(value)
+    except OverflowError as error:
+        raise ValidationError(f"{value!r} is no integer. Give one.") from error
+    if number != value and isinstance(value, Number):
+        # SAFETY: 1.5 as 1 would be a link to another's page.
+        raise ValidationError(f"{value!r} is no integer. Round it as you mean it.")
+    return number
 
 
 def read_by_regex(converter: BaseConverter, text: str) -> tuple[Any] | None:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from erlen.exceptions import WireError
 from erlen.routing.converters import ValidationError
 from erlen.routing.pattern import Part, Placeholder
 from erlen.routing.template import Template, Writer, split_parts
-from erlen.wire.urls import urlencode
+from erlen.wire.urls import check_host, printable, urlencode
 
-# SAFETY: a value in a host must not end the host (``evil.com/``, ``evil.com#``, ``user@``).
-_HOST_TEXT = re.compile(r"[A-Za-z0-9._-]*(?::[0-9]+)?", re.ASCII)
+_DOT_SEGMENT = re.compile(r"/\.\.?(?:/|\Z)")
 _WEBSOCKET_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -70,7 +70,7 @@ class Rule:
     """
 
     __slots__ = (
-        "_write", "_write_domain", "alias", "arguments", "build_only", "defaults", "domain",
+        "_write_domain", "_write_path", "alias", "arguments", "build_only", "defaults", "domain",
         "endpoint", "host", "is_branch", "is_final", "key", "map", "merge_slashes", "methods",
         "origin", "parts", "path", "preferred", "provide_automatic_options", "redirect_to", "rule",
         "strict_slashes", "subdomain", "target", "value_names", "websocket",
@@ -130,7 +130,7 @@ class Rule:
         self.value_names: Sequence[str] = self.path.names
         self.preferred: tuple[Rule, ...] = ()
         self.is_final = redirect_to is None
-        self._write: Writer | None = None
+        self._write_path: Writer | None = None
         self._write_domain: Writer | None = None
 
     @property
@@ -215,40 +215,61 @@ class Rule:
             append_unknown: Whether there is a query at all.
 
         Returns:
-            Both percent-encoded, or ``None`` when a value is missing or refused by its converter
-            with ``ValidationError``.
+            Both percent-encoded, or ``None`` when a value is missing, or :meth:`write` refuses one.
 
         Raises:
             ValueError: From a converter that is given a value it cannot write.
         """
-        if self._write is None:
-            self._write = Writer(self.path)
-            if self.domain is not None and self.domain.names:
-                self._write_domain = Writer(self.domain)
-        given = {**self.defaults, **values} if self.defaults else values
-        if not given.keys() >= self.arguments:
+        if not self.arguments <= values.keys() | (self.defaults or {}).keys():
             return None
         try:
-            path = self._write(given)
-            domain = self._build_domain(given)
+            return self.write(values, append_unknown)
         except ValidationError:
             return None
+
+    def write(self, values: Mapping[str, Any], append_unknown: bool = True) -> tuple[str, str]:
+        """Return what :meth:`build` returns for values of which none is missing.
+
+        Raises:
+            ValidationError: No request for the URL would be answered by this rule: a converter
+                refuses a value, or a segment would be ``.`` or ``..``; or a value cannot be
+                written in UTF-8. The message says so.
+            ValueError: From a converter that is given a value it cannot write.
+        """
+        if self._write_path is None:
+            self._write_path = Writer(self.path)
+            if self.domain is not None and self.domain.names:
+                self._write_domain = Writer(self.domain, is_host=True)
+        given = {**self.defaults, **values} if self.defaults else values
+        path = self._write_path(given)
+        domain = self._written_domain(given)
+        if "/." in path and self.path.names and _DOT_SEGMENT.search(path):
+            # SPEC: WHATWG URL section 4.4: clients take "." and ".." away, also as "%2E%2E".
+            raise ValidationError(
+                f"The path would be '{printable(path)}', and clients resolve its dots. "
+                "Give a value without the segments '.' and '..'."
+            )
         if path.startswith("//"):
             # SAFETY: a value that begins with a slash must not make the URL lead to another host.
             path = f"/%2F{path[2:]}"
-        if append_unknown and len(values) > 0:
+        if append_unknown and not values.keys() <= self.arguments:
             query = self._query(values)
             if query:
                 return domain, f"{path}?{query}"
         return domain, path
 
-    def _build_domain(self, values: Mapping[str, Any]) -> str:
+    def _written_domain(self, values: Mapping[str, Any]) -> str:
         if self._write_domain is None:
             return self.domain.texts[0] if self.domain is not None else ""
         domain = self._write_domain(values)
-        if not _HOST_TEXT.fullmatch(domain):
-            raise ValidationError(f"{domain!r} is no host.")
-        return domain
+        is_whole = self.map is None or self.map.host_matching
+        try:
+            # SAFETY: a value must not end the host (``evil.com/``, ``user@``), nor bring a port
+            # into a subdomain, behind which another name follows.
+            check_host((domain if is_whole else f"{domain}.x").encode())
+        except WireError as error:
+            raise ValidationError(f"'{printable(domain)}' is no host. {error}") from error
+        return domain.lower()
 
     def _query(self, values: Mapping[str, Any]) -> str:
         pairs: list[tuple[str, Any]] = []
@@ -256,12 +277,15 @@ class Rule:
             if name in self.arguments:
                 continue
             if isinstance(value, list | tuple | set | frozenset):
-                pairs += [(name, each) for each in value]
+                pairs += [(name, each) for each in value if each is not None]
             else:
                 pairs.append((name, value))
         if self.map is not None and self.map.sort_parameters:
             pairs.sort(key=self.map.sort_key)
-        return urlencode(pairs) if pairs else ""
+        try:
+            return urlencode(pairs) if pairs else ""
+        except ValueError as error:  # a lone surrogate, or too many digits for Python
+            raise ValidationError(f"The query cannot be written: {error}.") from error
 
     def suits(self, values: Mapping[str, Any], method: str | None) -> bool:
         """Whether the rule accepts *method* and its URL means exactly these values.
@@ -271,7 +295,9 @@ class Rule:
         """
         if method is not None and self.methods is not None and method not in self.methods:
             return False
-        defaults = self.defaults or {}
+        defaults = self.defaults
+        if not defaults:
+            return values.keys() >= self.arguments
         for name in self.arguments:
             if name in values:
                 if name in defaults and not self._shows(name) and values[name] != defaults[name]:

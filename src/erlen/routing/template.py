@@ -2,8 +2,21 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote, unquote
 
+from erlen.routing.converters import (
+    DEFAULT_CONVERTERS,
+    ENCODED_SLASH,
+    BaseConverter,
+    FloatConverter,
+    IntegerConverter,
+    PathConverter,
+    UnicodeConverter,
+    UUIDConverter,
+    ValidationError,
+    check_routable,
+)
 from erlen.routing.pattern import Part, Placeholder
 from erlen.wire.urls import quote_path
 
@@ -13,6 +26,16 @@ _PLACEHOLDER = re.compile(
     r"""<(?:([A-Za-z_]\w*)(?:\(((?:[^"')]|"[^"]*"|'[^']*')*+)\))?:)?([A-Za-z_]\w*)>""", re.ASCII
 )
 _SLASHES = re.compile("/{2,}")
+_ENCODED_SLASHES = re.compile("%2[fF]")
+_ENCODED_DOTS = re.compile("%2[eE]")
+
+# The regular expression of <string:name> without arguments.
+_ANY_TEXT = "[^/]{1,}"
+
+# How the built-in converters write: as the grammar of a path demands.
+_SOUND = frozenset(cls.to_url for cls in DEFAULT_CONVERTERS.values())
+_WRITTEN_SAFE = "!$&'()*+,/:;=@%"
+_WRITE_ASCII = frozenset({IntegerConverter, FloatConverter, UUIDConverter})
 
 
 class PlaceholderSource(Protocol):
@@ -81,27 +104,80 @@ class Template:
         return pieces
 
 
+#: Whether what a converter wrote is text that its placeholder matches.
+Test: TypeAlias = Callable[[str], object]
+
+
 class Writer:
-    """Puts values into a template; compiled once, when the first URL is built."""
+    """Puts values into a template; compiled once, when the first URL is built.
+
+    Args:
+        template: The template, bound.
+        is_host: Whether it is a host or subdomain, where a dot separates and not a slash.
+    """
 
     __slots__ = ("_first", "_rest")
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, is_host: bool = False) -> None:
         first, *texts = (quote_path(text) for text in template.texts)
         self._first = first
-        self._rest: list[tuple[str, Callable[[Any], str], str]] = [
-            (name, placeholder.converter.to_url, text)
+        self._rest: list[tuple[str, Callable[[Any], str], Test | None, str]] = [
+            (name, _to_url(placeholder.converter), _test(placeholder.converter, is_host), text)
             for name, placeholder, text in zip(
                 template.names, template.placeholders, texts, strict=True
             )
         ]
 
     def __call__(self, values: Mapping[str, Any]) -> str:
-        """Return the text; ``ValidationError`` when a converter refuses a value."""
+        """Return the text.
+
+        Raises:
+            ValidationError: A converter refuses a value, or what it writes would not match it.
+        """
         written = self._first
-        for name, to_url, text in self._rest:
-            written += to_url(values[name]) + text
+        for name, to_url, fits, text in self._rest:
+            value = to_url(values[name])
+            if fits is not None and not fits(value):
+                raise ValidationError(
+                    f"The value of {name!r} is not one that the rule would match. "
+                    "Give one that its converter accepts."
+                )
+            written += value + text
         return written
+
+
+def _to_url(converter: BaseConverter) -> Callable[[Any], str]:
+    """Return what writes a value; what an application's own method returns is made sound."""
+    to_url = converter.to_url
+    if type(converter).to_url in _SOUND:
+        return to_url
+
+    def write(value: Any) -> str:
+        text = to_url(value)
+        check_routable(unquote(text))
+        # SAFETY: a "?" or "#" that was not encoded must not end the path. An encoded dot is a dot
+        # for clients (WHATWG URL section 4.4) and must be seen when dots alone are looked for.
+        return quote(_ENCODED_DOTS.sub(".", text), safe=_WRITTEN_SAFE)
+
+    return write
+
+
+def _test(converter: BaseConverter, is_host: bool) -> Test | None:
+    """Return the test of what a converter writes, ``None`` for ``path``.
+
+    ``path`` writes what it does not read: no text at all, so that ``/static/`` is the URL of the
+    folder itself, and a slash in front, which a redirect takes away.
+    """
+    regex, cls = converter.regex, type(converter)
+    if regex == PathConverter.regex:
+        return None
+    if regex == _ANY_TEXT and cls is UnicodeConverter and not is_host:
+        # PERF: 0.03 us; by the regular expression 0.1 us, and 2.5 us when it is to be decoded.
+        return len
+    matches = re.compile(regex.replace("[^/", "[^./") if is_host else regex).fullmatch
+    if cls in _WRITE_ASCII:
+        return matches
+    return lambda text: matches(unquote(_ENCODED_SLASHES.sub(ENCODED_SLASH, text)))
 
 
 def split_parts(pieces: Sequence[str | Placeholder]) -> list[str | Part]:

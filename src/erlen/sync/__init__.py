@@ -12,6 +12,7 @@ from erlen import (
     Markup,
     Request,
     Response,
+    ResponseReturnValue,
     WebSocket,
     WebSocketDisconnect,
     WebSocketMessageError,
@@ -49,6 +50,7 @@ from erlen import (
     request_started,
     request_tearing_down,
     run_sync,
+    secure_filename,
     session,
     signals_available,
     stream_with_context,
@@ -74,7 +76,6 @@ from erlen.sync.pages import (
 from erlen.sync.request import BlockingRequest, request
 from erlen.sync.uploads import BlockingFiles, BlockingPart, BlockingUploadFile
 from erlen.sync.websocket import BlockingWebSocket, websocket
-from erlen.typing import ResponseReturnValue
 
 #: What a field of ``request.files`` is here.
 UploadFile = BlockingUploadFile
@@ -135,6 +136,7 @@ __all__ = [
     "request_started",
     "request_tearing_down",
     "run_sync",
+    "secure_filename",
     "send_file",
     "send_from_directory",
     "session",

@@ -14,7 +14,9 @@ V = TypeVar("V")
 D = TypeVar("D")
 T = TypeVar("T")
 
-_INT = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+#: SAFETY: what is larger is refused by databases and by most other languages.
+LARGEST_INTEGER = 2**63 - 1
+_INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _FLOAT_LENGTH = 64
 _MISSING: Any = object()
@@ -25,8 +27,9 @@ def convert(value: object, type: Callable[[Any], T]) -> T:  # noqa: A002  # the 
 
     Args:
         value: What a client sent, mostly text.
-        type: ``int`` takes ``[+-]?[0-9]{1,18}`` and ``float`` a finite decimal number of at most
-            64 characters, both in ASCII without blanks; any other callable takes what it takes.
+        type: ``int`` takes ``[+-]?[0-9]{1,19}`` of at most 64 bits and ``float`` a finite decimal
+            number of at most 64 characters, both in ASCII without blanks; any other callable takes
+            what it takes.
 
     Raises:
         ValueError: The text is not of that type.
@@ -34,8 +37,8 @@ def convert(value: object, type: Callable[[Any], T]) -> T:  # noqa: A002  # the 
     if isinstance(value, str):
         # SAFETY: int() reads Arabic digits, "1_0" and " 1 ", and refuses 5,000 digits with an
         # error that a filter elsewhere may have taken for another number.
-        if type is int and not _INT.fullmatch(value):
-            raise ValueError("not an integer of at most 18 digits")
+        if type is int and not (_INT.fullmatch(value) and abs(int(value)) <= LARGEST_INTEGER):
+            raise ValueError("not an integer of at most 64 bits")
         if type is float and not _is_finite(value):
             raise ValueError("not a finite decimal number")
     return type(value)

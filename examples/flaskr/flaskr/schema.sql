@@ -1,0 +1,18 @@
+CREATE TABLE IF NOT EXISTS author (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  password TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS post (
+  id INTEGER PRIMARY KEY,
+  author_id INTEGER NOT NULL REFERENCES author (id),
+  title TEXT NOT NULL,
+  body TEXT NOT NULL,
+  image TEXT,
+  image_alt TEXT NOT NULL DEFAULT '',
+  written MOMENT NOT NULL,
+  changed MOMENT
+);
+
+CREATE INDEX IF NOT EXISTS post_by_time ON post (written DESC, id DESC);
