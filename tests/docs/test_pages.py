@@ -4,12 +4,15 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
+from blinker import Signal
 
+from erlen import signals
 from erlen.config import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +40,12 @@ def run_page(page: Path) -> types.ModuleType:
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: page.stem)
-def module(request: pytest.FixtureRequest) -> types.ModuleType:
-    """A page, run where no event loop runs, as modules are imported."""
-    return run_page(request.param)
+def module(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
+    """A page, run where no event loop runs, as modules are imported; nobody listens afterwards."""
+    yield run_page(request.param)
+    for signal in filter(lambda value: isinstance(value, Signal), vars(signals).values()):
+        for receiver in list(signal.receivers.values()):
+            signal.disconnect(receiver() if isinstance(receiver, ref) else receiver)
 
 
 async def test_the_blocks_of_a_page_run_and_its_tests_pass(module: types.ModuleType) -> None:
