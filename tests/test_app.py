@@ -2,13 +2,23 @@
 
 import inspect
 import logging
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from erlen import Blueprint, Erlen, Request, Response, abort, current_app, request
+from erlen import (
+    Blueprint,
+    Erlen,
+    Request,
+    Response,
+    abort,
+    current_app,
+    render_template_string,
+    request,
+)
 from erlen.exceptions import (
     DuplicateRuleError,
     HTTPException,
@@ -17,6 +27,9 @@ from erlen.exceptions import (
     OutsideContextError,
     SetupError,
 )
+from erlen.json import DefaultJSONProvider
+from erlen.json_providers import OrjsonProvider
+from erlen.templating import Environment
 from erlen.views import MethodView, View
 
 
@@ -462,3 +475,55 @@ def test_mw5_domain_of_a_rule_that_would_not_be_matched_is_refused(key: str) -> 
     options: dict[str, Any] = {key: "api"}
     with pytest.raises(SetupError, match=rf"has {key}='api', but .*{key}_matching=True"):
         Erlen("shop").add_url_rule("/", "home", lambda: "", **options)
+
+
+# --- templates and threads: TP-6, TP-7, SY-2 --------------------------------------------------------
+
+
+async def test_tp6_words_are_taken_with_and_without_parentheses(app: Erlen) -> None:
+    @app.template_filter
+    def shout(text: str) -> str:
+        return text.upper()
+
+    app.template_global("answer")(lambda: 42)
+    app.template_test("odd_one")(lambda value: value == 3)
+    async with app.app_context():
+        source = "{{ 'a'|shout }} {{ answer() }} {{ 3 is odd_one }}"
+        assert await render_template_string(source) == "A 42 True"
+
+
+async def test_tp6_words_may_come_after_the_environment(app: Erlen) -> None:
+    assert app.jinja_env.filters
+    app.add_template_filter(str.upper, "shout")
+    async with app.app_context():
+        assert await render_template_string("{{ 'a'|shout }}") == "A"
+
+
+def test_tp7_an_environment_of_ones_own_class(app: Erlen) -> None:
+    class Own(Environment):
+        pass
+
+    app.jinja_environment = Own
+    assert type(app.jinja_env) is Own
+
+
+async def test_sy2_a_def_function_is_made_awaitable(app: Erlen) -> None:
+    async with app.test_request_context():
+        assert await app.ensure_async(threading.get_ident)() != threading.get_ident()
+
+
+def test_js1_the_seat_takes_a_class_of_ones_own() -> None:
+    class Shop(Erlen):
+        json_provider_class = OrjsonProvider
+
+    assert type(Shop("shop").json) is OrjsonProvider
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("orjson", OrjsonProvider), ("json", DefaultJSONProvider)]
+)
+async def test_js1_a_library_is_taken_by_its_name(app: Erlen, name: str, kind: type) -> None:
+    app.config["JSON_PROVIDER"] = name
+    app.add_url_rule("/json", "json", lambda: {"a": 1})
+    response = await call(app, "/json")
+    assert (response.text, type(app.json)) == ('{"a":1}', kind)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from erlen import Blueprint, Erlen, Response, g, request, url_for
+from erlen import Blueprint, Erlen, Response, g, render_template_string, request, url_for
 from erlen.blueprint import BlueprintSetupState, join_prefix
 from erlen.exceptions import SetupError
 
@@ -403,3 +403,28 @@ async def test_hooks_of_a_blueprint_run_for_its_endpoints_only(app: Erlen) -> No
     assert "x-bp" in (await get(app, "/bp/")).headers
     assert "x-bp" not in (await get(app, "/")).headers
     assert "x-bp" not in (await get(app, "/bp/nope")).headers
+
+
+# --- templates: TP-6, HK-3 --------------------------------------------------------------------------
+
+
+async def test_tp6_words_of_a_blueprint_are_for_every_template(app: Erlen) -> None:
+    bp = Blueprint("bp", "shop")
+    bp.app_template_filter("shout")(str.upper)
+
+    @bp.app_template_global
+    def twice(value: int) -> int:
+        return 2 * value
+
+    bp.app_template_test()(lambda_named("even", lambda value: value % 2 == 0))
+    app.register_blueprint(bp)
+    app.register_blueprint(bp, name="again")
+    async with app.app_context():
+        text = await render_template_string("{{ 'a'|shout }}{{ twice(2) }}{{ 4 is even }}")
+    assert text == "A4True"
+
+
+def lambda_named(name: str, function: Any) -> Any:
+    """Return a lambda under the name by which a decorator without arguments takes it."""
+    function.__name__ = name
+    return function

@@ -2,6 +2,7 @@
 
 import contextvars
 import threading
+from functools import partial
 from typing import Any
 
 import anyio
@@ -307,3 +308,16 @@ async def test_two_tasks_that_need_a_thread_at_once_share_one(app: Erlen) -> Non
             tasks.start_soon(work)
             tasks.start_soon(work)
     assert len(set(idents)) == 1
+
+
+async def test_what_is_to_be_closed_is_closed_after_the_teardown(app: Erlen) -> None:
+    log: list[str] = []
+
+    async def close(name: str) -> None:
+        log.append(name)
+
+    app.teardown_appcontext(lambda _: log.append("teardown"))
+    async with app.app_context():
+        current().close_at_end(partial(close, "first"))
+        current().close_at_end(partial(close, "second"))
+    assert log == ["teardown", "first", "second"]

@@ -110,7 +110,7 @@ def emit_now(signal: NamedSignal, sender: object, /, **values: Any) -> list[Awai
             if inspect.isawaitable(result):
                 waiting.append(result)
     except BaseException:
-        _discard(waiting)
+        discard(waiting)
         raise
     return waiting
 
@@ -124,8 +124,8 @@ def _is_async(receiver: Callable[..., Any]) -> bool:
     )
 
 
-def _discard(waiting: Iterable[Awaitable[Any]]) -> None:
-    """Close coroutines that nobody will await, so that Python does not warn of each."""
+def discard(waiting: Iterable[Awaitable[Any]]) -> None:
+    """Close coroutines of :func:`emit_now` that nobody will await; Python would warn of each."""
     for each in waiting:
         if inspect.iscoroutine(each):
             each.close()

@@ -15,6 +15,7 @@ from erlen.exceptions import (
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import State, WebSocket
 from erlen.protocols import Message
+from erlen.signals import websocket_received, websocket_sent
 from tests.exchange.wire import Feed, Wire, scope_of, settings
 
 CONNECT: Message = {"type": "websocket.connect"}
@@ -589,3 +590,18 @@ def test_scope_of_a_websocket_needs_no_method() -> None:
     scope = scope_of(type="websocket")
     del scope["method"]
     assert WebSocket(scope, Feed(()), Wire().send, settings()).method == "GET"
+
+
+async def test_sg1_each_message_is_told() -> None:
+    told: list[Any] = []
+
+    async def receive(message: str | bytes) -> None:
+        told.append(("in", message))
+
+    def send(message: str | bytes) -> None:
+        told.append(("out", message))
+
+    with websocket_received.connected_to(receive), websocket_sent.connected_to(send):
+        link = await opened(text("hello"))
+        await link.socket.send(await link.socket.receive())
+    assert told == [("in", "hello"), ("out", "hello")]

@@ -1,6 +1,5 @@
 """Floor 6: the signals of an exchange's life; where nobody listens they cost nothing."""
 
-import inspect
 from typing import Any, NamedTuple
 
 from blinker import NamedSignal, Signal
@@ -10,6 +9,7 @@ from erlen.signals import (
     appcontext_popped,
     appcontext_pushed,
     appcontext_tearing_down,
+    discard,
     emit,
     emit_now,
     got_request_exception,
@@ -88,9 +88,7 @@ def announce_now(signal: NamedSignal, context: Context, **values: Any) -> None:
         RuntimeError: A receiver is ``async def``.
     """
     waiting = emit_now(signal, context.app, **values)
-    for awaitable in waiting:
-        if inspect.iscoroutine(awaitable):
-            awaitable.close()
+    discard(waiting)
     if waiting:
         raise RuntimeError(
             f"A receiver of the signal {signal.name!r} is 'async def', and a 'with' cannot await "
