@@ -171,7 +171,9 @@ async def close_all(iterables: Iterable[Chunks], run_sync: Callable[..., Awaitab
             if close is not None:
                 await isolated(close)
         elif (close := getattr(each, "close", None)) is not None:
-            await isolated(run_sync, close)
+            # The client may have left just now; a thread cannot be stopped anyway.
+            with anyio.CancelScope(shield=True):
+                await isolated(run_sync, close)
 
 
 async def isolated(function: Callable[..., Awaitable[Any]], *args: Any) -> None:

@@ -39,8 +39,15 @@ def wait_for(
         OutsideContextError: There is no context.
         BaseException: What *function* raised, itself.
     """
+    check_caller(name)
+    wait = await_in_task if in_worker() else await_in_new_loop
+    return wait(function, *args, **kwargs)
+
+
+def check_caller(name: str) -> None:
+    """Refuse a caller that has no place to wait in. Arguments and errors as of :func:`wait_for`."""
     if in_worker():
-        return await_in_task(function, *args, **kwargs)
+        return
     _refuse_running_loop(name)
     if _is_served(current()):
         raise RuntimeError(
@@ -48,7 +55,6 @@ def wait_for(
             "its exchange is served in another. Call it in the 'def' view or hook, and hand the "
             "result to the thread."
         )
-    return await_in_new_loop(function, *args, **kwargs)
 
 
 def _refuse_running_loop(name: str) -> None:

@@ -6,6 +6,7 @@ The one package that imports Jinja2; the application imports it at the first use
 from erlen.templating.environment import Environment, create_environment
 from erlen.templating.loader import AppLoader, folder_loader
 from erlen.templating.rendering import (
+    Renderer,
     get_template_attribute,
     render_block,
     render_template,
@@ -17,6 +18,7 @@ from erlen.templating.rendering import (
 __all__ = [
     "AppLoader",
     "Environment",
+    "Renderer",
     "create_environment",
     "folder_loader",
     "get_template_attribute",

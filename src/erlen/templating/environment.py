@@ -1,14 +1,16 @@
 """Floor 5: the Jinja2 environment of an application."""
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Protocol, Self
 
 import jinja2
+from jinja2.ext import Extension
 from markupsafe import Markup
 
 from erlen.protocols import JSONProvider
 from erlen.proxies import g, request, websocket
+from erlen.templating.blocking import Waiting, make_blocking
 from erlen.templating.loader import AppLoader, LoadingApp
 from erlen.templating.skeletons import Skeletons
 
@@ -36,11 +38,15 @@ class Environment(jinja2.Environment):
     """The environment of an application; extend it for the seat ``app.jinja_environment``.
 
     Templates are asynchronous: they await what they call. Every template is escaped, whatever its
-    name. A function in a template that is not ``async def`` runs on the event loop.
+    name. A function in a template that is not ``async def`` runs on the event loop, which it holds.
+    What ``erlen.sync`` renders is rendered by :meth:`blocking`, in the thread of the caller.
 
     An application whose templates await nothing may have ``enable_async=False`` in its
     ``jinja_options``; macros that Python calls are then not awaited.
     """
+
+    #: What is made of an environment at its first use, and again after something is assigned to it.
+    _MADE = ("_blocking", "skeletons")
 
     def __init__(self, app: App, **options: Any) -> None:
         """Make it for *app*; *options* are Jinja's and win over what is set here."""
@@ -59,6 +65,58 @@ class Environment(jinja2.Environment):
     def skeletons(self) -> Skeletons:
         """What ``render_block`` runs of templates."""
         return Skeletons(self)
+
+    def blocking(self, waiting: Waiting) -> Self:
+        """Return the environment, made once, whose templates wait by *waiting* and await nothing.
+
+        It is this one when its templates are not asynchronous anyway. Words and options that this
+        one gets later hold there too.
+        """
+        if not self.is_async:
+            return self
+        made: Self | None = self.__dict__.get("_blocking")
+        if made is None:
+            made = self.__dict__["_blocking"] = make_blocking(self, waiting)
+        return made
+
+    def get_template(
+        self,
+        name: str | jinja2.Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002  # Jinja's word
+    ) -> jinja2.Template:
+        """Return a template; one of the environment that awaits is got anew where none does."""
+        if isinstance(name, jinja2.Template):
+            return self._own(name)
+        return super().get_template(name, parent, globals)
+
+    def get_or_select_template(
+        self,
+        template_name_or_list: str | jinja2.Template | list[str | jinja2.Template],
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002  # Jinja's word
+    ) -> jinja2.Template:
+        """Return a template, or the first that exists; otherwise as :meth:`get_template`."""
+        return self._own(super().get_or_select_template(template_name_or_list, parent, globals))
+
+    def _own(self, template: jinja2.Template) -> jinja2.Template:
+        awaits = template.environment.is_async and not self.is_async
+        if awaits and template.environment is self.linked_to and template.name is not None:
+            return self.get_template(template.name)
+        return template
+
+    def add_extension(self, extension: str | type[Extension]) -> None:
+        """Add an extension of Jinja's."""
+        super().add_extension(extension)
+        self._forget_made()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self._forget_made()  # an overlay begins with all that its original has, but for these
+
+    def _forget_made(self) -> None:
+        for made in self._MADE:
+            self.__dict__.pop(made, None)
 
     @property
     def auto_reload(self) -> bool:

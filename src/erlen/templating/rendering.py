@@ -1,9 +1,9 @@
 """Floor 5: from a template and the running context to text, whole or in chunks."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from time import perf_counter
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import jinja2
 from anyio.lowlevel import checkpoint
@@ -27,235 +27,257 @@ CHUNK_SECONDS = 0.01
 TURN = 96 * 1024
 
 
-async def render_template(template_name_or_list: Named, /, **context: Any) -> str:
-    """Render a template of the current application.
+class Fragments(Protocol):
+    """What can be iterated once, and closed before its end."""
 
-    Args:
-        template_name_or_list: A name, a template, or a list of which the first that exists is
-            rendered.
-        context: Variables of the template; they win over those of context processors, of which the
-            innermost blueprint's win, which win over the environment's globals.
+    def __iter__(self) -> Iterator[str]: ...
 
-    Raises:
-        TemplateNotFound: No loader has it.
-        OutsideContextError: There is no application context.
-        Exception: What the template raised, itself, with the template's lines in its traceback.
+    def close(self) -> None:
+        """End it now."""
+        ...
+
+
+class Renderer:
+    """Renders templates of the running context's application in the task that awaits it.
+
+    The methods of the last section are where it waits for something, or lets others run. Who
+    renders elsewhere (``erlen.sync``, in a thread) has others there; the rest is the same.
     """
-    return await _render(_find(template_name_or_list), context)
 
+    async def render_template(self, template_name_or_list: Named, /, **context: Any) -> str:
+        """Render a template of the current application.
 
-async def render_template_string(source: str, /, **context: Any) -> str:
-    """Render the template *source*; the rest as :func:`render_template`.
+        Args:
+            template_name_or_list: A name, a template, or a list of which the first that exists is
+                rendered.
+            context: Variables of the template; they win over those of context processors, of which
+                the innermost blueprint's win, which win over the environment's globals.
 
-    Never pass text of a user as *source*: a template can run code. Pass it as a variable.
-    """
-    return await _render(_environment().from_string(source), context)
+        Raises:
+            TemplateNotFound: No loader has it.
+            OutsideContextError: There is no application context.
+            Exception: What the template raised, itself, with the template's lines in its traceback.
+        """
+        return await self._render(self.find(template_name_or_list), context)
 
+    async def render_template_string(self, source: str, /, **context: Any) -> str:
+        """Render the template *source*; the rest as :meth:`render_template`.
 
-async def stream_template(
-    template_name_or_list: Named, /, **context: Any
-) -> AsyncGenerator[str, None]:
-    """Render a template in chunks, for a page that is large or whose parts come slowly.
+        Never pass text of a user as *source*: a template can run code. Pass it as a variable.
+        """
+        return await self._render(self.environment().from_string(source), context)
 
-    The template is found and its variables are computed here; it is rendered while the returned
-    iterator is iterated, no faster than the client reads. Fragments are gathered to chunks of 8 KiB
-    (the first: 1 KiB), or for 10 ms. An error before the first chunk is answered like any error of
-    a view; a later one breaks the connection.
+    async def stream_template(
+        self, template_name_or_list: Named, /, **context: Any
+    ) -> AsyncGenerator[str, None]:
+        """Render a template in chunks, for a page that is large or whose parts come slowly.
 
-    Args:
-        template_name_or_list: As for :func:`render_template`.
-        context: As for :func:`render_template`.
+        The template is found and its variables are computed here; it is rendered while the returned
+        iterator is iterated, no faster than the client reads. Fragments are gathered to chunks of
+        8 KiB (the first: 1 KiB), or for 10 ms. An error before the first chunk is answered like any
+        error of a view; a later one breaks the connection.
 
-    Raises:
-        TemplateNotFound: No loader has it.
-        OutsideContextError: There is no application context.
-    """
-    return await _stream(_find(template_name_or_list), context)
+        Args:
+            template_name_or_list: As for :meth:`render_template`.
+            context: As for :meth:`render_template`.
 
+        Raises:
+            TemplateNotFound: No loader has it.
+            OutsideContextError: There is no application context.
+        """
+        return await self._stream(self.find(template_name_or_list), context)
 
-async def stream_template_string(source: str, /, **context: Any) -> AsyncGenerator[str, None]:
-    """Render the template *source* in chunks; the rest as :func:`stream_template`."""
-    return await _stream(_environment().from_string(source), context)
+    async def stream_template_string(
+        self, source: str, /, **context: Any
+    ) -> AsyncGenerator[str, None]:
+        """Render the template *source* in chunks; the rest as :meth:`stream_template`."""
+        return await self._stream(self.environment().from_string(source), context)
 
+    async def get_template_attribute(self, template_name: str, attribute: str) -> Any:
+        """Return a macro or variable that a template exports, without the current context.
 
-async def get_template_attribute(template_name: str, attribute: str) -> Any:
-    """Return a macro or variable that a template exports, without the current context.
+        A macro is awaited when it is called, because it may await, unless the environment was made
+        with ``enable_async=False``::
 
-    A macro is awaited when it is called, because it may await, unless the environment was made
-    with ``enable_async=False``::
+            hello = await get_template_attribute("_greetings.html", "hello")
+            return await hello("World")
 
-        hello = await get_template_attribute("_greetings.html", "hello")
-        return await hello("World")
+        Raises:
+            TemplateNotFound: No loader has the template.
+            AttributeError: It exports no such name.
+            OutsideContextError: There is no application context.
+        """
+        template = self.environment().get_template(template_name)
+        is_async = template.environment.is_async
+        module = await template.make_module_async() if is_async else template.make_module()
+        try:
+            return getattr(module, attribute)
+        except AttributeError:
+            exported = sorted(name for name in vars(module) if not name.startswith("_"))
+            raise AttributeError(
+                f"The template {template_name!r} exports no {attribute!r}, but {exported!r}. "
+                "Define it with {% macro %} or {% set %} outside of blocks."
+            ) from None
 
-    Raises:
-        TemplateNotFound: No loader has the template.
-        AttributeError: It exports no such name.
-        OutsideContextError: There is no application context.
-    """
-    template = _environment().get_template(template_name)
-    is_async = template.environment.is_async
-    module = await template.make_module_async() if is_async else template.make_module()
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        exported = sorted(name for name in vars(module) if not name.startswith("_"))
-        raise AttributeError(
-            f"The template {template_name!r} exports no {attribute!r}, but {exported!r}. "
-            "Define it with {% macro %} or {% set %} outside of blocks."
-        ) from None
+    async def render_block(
+        self, template_name_or_list: str | Sequence[str], block: str, /, **context: Any
+    ) -> str:
+        """Render one block of a template, for a page that replaces a part of itself.
 
+        Overridden blocks and ``super()`` work as in the whole page. Of what stands outside of all
+        blocks, all that does not print is run first: imports, macros, ``{% set %}``.
 
-async def render_block(
-    template_name_or_list: str | Sequence[str], block: str, /, **context: Any
-) -> str:
-    """Render one block of a template, for a page that replaces a part of itself.
+        Args:
+            template_name_or_list: A name, or a list of which the first that exists is taken.
+            block: Name of a block of the template, or of one that it extends.
+            context: As for :meth:`render_template`. A block in a loop gets its variable here.
 
-    Overridden blocks and ``super()`` work as in the whole page. Of what stands outside of all
-    blocks, all that does not print is run first: imports, macros, ``{% set %}``.
-
-    Args:
-        template_name_or_list: A name, or a list of which the first that exists is taken.
-        block: Name of a block of the template, or of one that it extends.
-        context: As for :func:`render_template`. A block in a loop gets the loop's variable here.
-
-    Raises:
-        TemplateNotFound: No loader has the template.
-        LookupError: It has no such block; the sentence names those that it has.
-        OutsideContextError: There is no application context.
-    """
-    running = current()
-    skeletons = _environment().skeletons
-    template = skeletons.find(template_name_or_list)
-    variables = await _prepare(template, context)
-    scope = template.new_context({**variables, PARENT: skeletons.get})
-    await _write(template, template.root_render_func(scope))
-    if block not in scope.blocks:
-        raise LookupError(
-            f"The template {template.name!r} has no block {block!r}, but {sorted(scope.blocks)!r}. "
-            "Name one of these."
-        )
-    part = await _write(template, scope.blocks[block][0](scope))
-    await _tell(template_rendered, running, template, variables)
-    return part
-
-
-# --- before and after -----------------------------------------------------------------------------
-
-
-def _environment() -> Environment:
-    """Return the environment of the current application."""
-    found: Environment = cast(Any, current().app).jinja_env
-    return found
-
-
-def _find(named: Named) -> jinja2.Template:
-    return _environment().get_or_select_template(cast(Any, named))
-
-
-async def _prepare(template: jinja2.Template, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of *template*, and tell that it is about to be rendered."""
-    context = current()
-    variables = await _collect_variables(given)
-    await _tell(before_render_template, context, template, variables)
-    return variables
-
-
-async def _collect_variables(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the context processors provide, outermost first, and over it what is *given*."""
-    variables: dict[str, Any] = {}
-    for processor in current().line.context_processors:
-        provided = await processor()
-        if not isinstance(provided, Mapping):
-            name = getattr(processor, "__qualname__", processor)
-            raise TypeError(
-                f"The context processor {name!r} returned {provided!r}. Return a dict of variables."
+        Raises:
+            TemplateNotFound: No loader has the template.
+            LookupError: It has no such block; the sentence names those that it has.
+            OutsideContextError: There is no application context.
+        """
+        skeletons = self.environment().skeletons
+        template = skeletons.find(template_name_or_list)
+        variables = await self._prepare(template, context)
+        scope = template.new_context({**variables, PARENT: skeletons.get})
+        await self.write(template, template.root_render_func(scope))
+        if block not in scope.blocks:
+            raise LookupError(
+                f"The template {template.name!r} has no block {block!r}, "
+                f"but {sorted(scope.blocks)!r}. Name one of these."
             )
-        variables.update(provided)
-    variables.update(given)
-    return variables
+        part = await self.write(template, scope.blocks[block][0](scope))
+        await self._tell(template_rendered, template, variables)
+        return part
+
+    # --- from the variables to the text -----------------------------------------------------------
+
+    def find(self, named: Named) -> jinja2.Template:
+        """Return a template, or the first that exists of several."""
+        return self.environment().get_or_select_template(cast(Any, named))
+
+    async def _prepare(self, template: jinja2.Template, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables of *template*, and tell that it is about to be rendered.
+
+        They are what the context processors provide, outermost first, and over it what is *given*.
+        """
+        variables: dict[str, Any] = {}
+        for processor in current().line.context_processors:
+            provided = await self.call(processor)
+            if not isinstance(provided, Mapping):
+                name = getattr(processor, "__qualname__", processor)
+                raise TypeError(
+                    f"The context processor {name!r} returned {provided!r}. "
+                    "Return a dict of variables."
+                )
+            variables.update(provided)
+        variables.update(given)
+        await self._tell(before_render_template, template, variables)
+        return variables
+
+    async def _tell(
+        self, signal: NamedSignal, template: jinja2.Template, variables: Mapping[str, Any]
+    ) -> None:
+        """Send one of the two signals about a template."""
+        if signal.receivers:
+            await self.tell(signal, current(), template=template, context=variables)
+
+    async def _render(self, template: jinja2.Template, given: Mapping[str, Any]) -> str:
+        variables = await self._prepare(template, given)
+        scope = template.new_context(variables)
+        page = await self.write(template, template.root_render_func(scope))
+        await self._tell(template_rendered, template, variables)
+        return page
+
+    async def _stream(
+        self, template: jinja2.Template, given: Mapping[str, Any]
+    ) -> AsyncGenerator[str, None]:
+        return self._chunks(template, await self._prepare(template, given))
+
+    async def _chunks(
+        self, template: jinja2.Template, variables: dict[str, Any]
+    ) -> AsyncGenerator[str, None]:
+        """Render, giving the fragments gathered.
+
+        PERF: a table of 3,000 rows is 21,000 fragments. Sent one by one they take 37 ms without the
+        server's own work, gathered 18 ms, and as a whole page 16 ms.
+        """
+        gathered: list[str] = []
+        size, limit, since = 0, FIRST_CHUNK, perf_counter()
+        rendered = template.root_render_func(template.new_context(variables))
+        async with aclosing(self.fragments(template, rendered)) as source:
+            try:
+                async for fragment in source:
+                    gathered.append(fragment)
+                    size += len(fragment)
+                    if size >= limit or (size and perf_counter() - since > CHUNK_SECONDS):
+                        yield "".join(gathered)
+                        await self.pause()  # SAFETY: send() may return at once for ever
+                        gathered.clear()
+                        size, limit, since = 0, CHUNK, perf_counter()
+            except Exception:  # noqa: BLE001  # it is raised again, with the template's lines
+                template.environment.handle_exception()
+        if size:
+            yield "".join(gathered)
+        await self._tell(template_rendered, template, variables)
+
+    # --- where it waits ---------------------------------------------------------------------------
+
+    def environment(self) -> Environment:
+        """Return the environment of the current application."""
+        found: Environment = cast(Any, current().app).jinja_env
+        return found
+
+    async def call(self, processor: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what a context processor provides."""
+        return await processor()
+
+    async def tell(self, signal: NamedSignal, running: Context, /, **values: Any) -> None:
+        """Send *signal* to those who listen."""
+        await emit(signal, running.app, run_sync=running.run_sync, **values)
+
+    async def write(self, template: jinja2.Template, rendered: Any) -> str:
+        """Return the whole text of what a root or block function of *template* renders.
+
+        PERF: a small page costs 12.6 µs where Jinja alone takes 10.9, a table of 100 rows 536 where
+        485 (CPython 3.11): context, closing, and 0.07 µs for counting each fragment.
+        """
+        fragments: list[str] = []
+        turn = TURN
+        async with aclosing(self.fragments(template, rendered)) as source:
+            try:
+                async for fragment in source:
+                    fragments.append(fragment)
+                    turn -= 64 + len(fragment)
+                    if turn < 0:
+                        # SAFETY: a page of a million rows would hold up every other request.
+                        await self.pause()
+                        turn = TURN
+            except Exception:  # noqa: BLE001  # it is raised again, with the template's lines
+                template.environment.handle_exception()
+        return "".join(fragments)
+
+    def fragments(self, template: jinja2.Template, rendered: Any) -> AsyncGenerator[str, None]:
+        """Return what a root or block function gave, in whichever way its environment renders."""
+        return rendered if template.environment.is_async else give_each(rendered)
+
+    async def pause(self) -> None:
+        """Let others run."""
+        await checkpoint()
 
 
-async def _tell(
-    signal: NamedSignal, context: Context, template: jinja2.Template, variables: Mapping[str, Any]
-) -> None:
-    """Send one of the two signals about a template."""
-    if signal.receivers:
-        values = {"template": template, "context": variables}
-        await emit(signal, context.app, run_sync=context.run_sync, **values)
+async def give_each(fragments: Fragments) -> AsyncGenerator[str, None]:
+    """Give what a plain generator gives."""
+    with closing(fragments):
+        for fragment in fragments:
+            yield fragment
 
 
-async def _write(template: jinja2.Template, rendered: Any) -> str:
-    """Return the whole text of what a root or block function of *template* renders.
-
-    PERF: a small page costs 12.6 µs where Jinja alone takes 10.9, a table of 100 rows 536 where 485
-    (CPython 3.11): context, closing, and 0.07 µs for counting each fragment.
-    """
-    fragments: list[str] = []
-    turn = TURN
-    async with aclosing(_fragments(template, rendered)) as source:
-        try:
-            async for fragment in source:
-                fragments.append(fragment)
-                turn -= 64 + len(fragment)
-                if turn < 0:
-                    # SAFETY: a page of a million rows would hold up every other request.
-                    await checkpoint()
-                    turn = TURN
-        except Exception:  # noqa: BLE001  # it is raised again, with the template's lines
-            template.environment.handle_exception()
-    return "".join(fragments)
-
-
-# --- rendering ------------------------------------------------------------------------------------
-
-
-async def _render(template: jinja2.Template, given: Mapping[str, Any]) -> str:
-    context = current()
-    variables = await _prepare(template, given)
-    page = await _write(template, template.root_render_func(template.new_context(variables)))
-    await _tell(template_rendered, context, template, variables)
-    return page
-
-
-async def _stream(template: jinja2.Template, given: Mapping[str, Any]) -> AsyncGenerator[str, None]:
-    context = current()
-    variables = await _prepare(template, given)
-    return _chunks(template, context, variables)
-
-
-async def _chunks(
-    template: jinja2.Template, context: Context, variables: dict[str, Any]
-) -> AsyncGenerator[str, None]:
-    """Render, giving the fragments gathered.
-
-    PERF: a table of 3,000 rows is 21,000 fragments. Sent one by one they take 37 ms without the
-    server's own work, gathered 18 ms, and as a whole page 16 ms.
-    """
-    gathered: list[str] = []
-    size, limit, since = 0, FIRST_CHUNK, perf_counter()
-    rendered = template.root_render_func(template.new_context(variables))
-    async with aclosing(_fragments(template, rendered)) as source:
-        try:
-            async for fragment in source:
-                gathered.append(fragment)
-                size += len(fragment)
-                if size >= limit or (size and perf_counter() - since > CHUNK_SECONDS):
-                    yield "".join(gathered)
-                    await checkpoint()  # SAFETY: send() of a server may return at once for ever
-                    gathered.clear()
-                    size, limit, since = 0, CHUNK, perf_counter()
-        except Exception:  # noqa: BLE001  # it is raised again, with the template's lines
-            template.environment.handle_exception()
-    if size:
-        yield "".join(gathered)
-    await _tell(template_rendered, context, template, variables)
-
-
-def _fragments(template: jinja2.Template, rendered: Any) -> AsyncGenerator[str, None]:
-    """Return what a root or block function gave, in whichever way its environment renders."""
-    return rendered if template.environment.is_async else _give_each(rendered)
-
-
-async def _give_each(fragments: Iterable[str]) -> AsyncGenerator[str, None]:
-    for fragment in fragments:
-        yield fragment
+_renderer = Renderer()
+render_template = _renderer.render_template
+render_template_string = _renderer.render_template_string
+stream_template = _renderer.stream_template
+stream_template_string = _renderer.stream_template_string
+render_block = _renderer.render_block
+get_template_attribute = _renderer.get_template_attribute
