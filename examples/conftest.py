@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
@@ -28,27 +30,37 @@ CHROMIUM_OPTIONS = (
 )
 
 
-@pytest.fixture(scope="module")
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Serve the example of the test module as its README does; gives its address."""
-    name = request.path.parents[1].name
-    app = f"{EXAMPLES.name}/{name}/{name}.py:app"
-    command = [sys.executable, "-m", "erlen", "--app", app, "run", "--port", "0", "--no-reload"]
-    with subprocess.Popen(
-        command,
-        cwd=EXAMPLES.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        try:
-            yield started(server)
-        finally:
-            server.terminate()
+Serve = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """Serve an application as its README does: ``with serve(app, cwd=folder) as address:``."""
+
+    @contextmanager
+    def serve(app: str, **options: Any) -> Iterator[str]:
+        command = [sys.executable, "-m", "erlen", "--app", app, "run", "--port", "0", "--no-reload"]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options
+        ) as server:
             try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
+                yield started(server)
+            finally:
+                server.terminate()
+                try:
+                    server.wait(10)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+
+    return serve
+
+
+@pytest.fixture(scope="module")
+def address(request: pytest.FixtureRequest, serve: Serve) -> Iterator[str]:
+    """Serve the example of the test module; gives its address."""
+    name = request.path.parents[1].name
+    with serve(f"{EXAMPLES.name}/{name}/{name}.py:app", cwd=EXAMPLES.parent) as address:
+        yield address
 
 
 def started(server: subprocess.Popen[str], seconds: float = 20) -> str:

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,49 +17,19 @@ PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the example as its README does, with an instance of its own; gives its address."""
+def address(tmp_path_factory: pytest.TempPathFactory, serve: Any) -> Iterator[str]:
+    """Serve the example with an instance of its own; gives its address."""
     instance = tmp_path_factory.mktemp("instance")
-    options: dict[str, Any] = {
-        "cwd": PROJECT,
-        "env": os.environ
-        | {
-            "FLASKR_DATABASE": str(instance / "flaskr.sqlite"),
-            "FLASKR_IMAGE_FOLDER": str(instance / "images"),
-            "FLASKR_SECRET_KEY": "a key that only this browser's server has",
-        },
+    settings = {
+        "FLASKR_DATABASE": str(instance / "flaskr.sqlite"),
+        "FLASKR_IMAGE_FOLDER": str(instance / "images"),
+        "FLASKR_SECRET_KEY": "a key that only this browser's server has",
     }
-    erlen = [sys.executable, "-m", "erlen", "--app", "flaskr"]
-    subprocess.run([*erlen, "init-db"], check=True, stdout=subprocess.DEVNULL, **options)
-    run = [*erlen, "run", "--port", "0", "--no-reload"]
-    with subprocess.Popen(
-        run, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options
-    ) as server:
-        try:
-            yield started(server)
-        finally:
-            server.terminate()
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-
-
-def started(server: subprocess.Popen[str], seconds: float = 20) -> str:
-    """Wait until the server says where it serves; it is killed when it does not."""
-    alarm = threading.Timer(seconds, server.kill)
-    alarm.start()
-    said = []
-    assert server.stderr is not None
-    try:
-        for line in server.stderr:
-            if found := re.search(r"http://[\d.:]+", line):
-                return found[0]
-            said.append(line)
-    finally:
-        alarm.cancel()
-        alarm.join()
-    pytest.fail(f"The server did not start: {''.join(said) or 'it said nothing'}")
+    options: dict[str, Any] = {"cwd": PROJECT, "env": os.environ | settings}
+    init_db = [sys.executable, "-m", "erlen", "--app", "flaskr", "init-db"]
+    subprocess.run(init_db, check=True, stdout=subprocess.DEVNULL, **options)
+    with serve("flaskr", **options) as address:
+        yield address
 
 
 @pytest.fixture
