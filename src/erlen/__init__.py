@@ -2,7 +2,7 @@
 
 from markupsafe import Markup, escape
 
-from erlen.app import Erlen, current_app, session
+from erlen.app import Erlen, current_app
 from erlen.blueprint import Blueprint
 from erlen.config import Config
 from erlen.context import (
@@ -43,6 +43,7 @@ from erlen.replies import (
     redirect_local,
     stream_with_context,
 )
+from erlen.sessions.current import session
 from erlen.signals import (
     appcontext_popped,
     appcontext_pushed,

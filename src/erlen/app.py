@@ -18,7 +18,6 @@ from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import WebSocket
 from erlen.files import add_version
-from erlen.flashing import get_flashed_messages
 from erlen.json import DefaultJSONProvider
 from erlen.json_providers import create_provider
 from erlen.links import build_url
@@ -28,6 +27,7 @@ from erlen.location import (
     resolve_instance_path,
 )
 from erlen.pipeline.adapt import adapt, name_of
+from erlen.pipeline.around_serving import AroundServing
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
 from erlen.pipeline.folders import DEFAULT_STATIC_FOLDER, Folders
@@ -36,21 +36,19 @@ from erlen.pipeline.manual import ManualContext
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
     Declarations,
-    LifespanDeclarations,
-    Naming,
-    Registry,
     check_callable,
     check_used_with_parentheses,
     declaration_site,
     endpoint_of,
     rule_methods,
 )
+from erlen.pipeline.words import TemplateWords
 from erlen.protocols import ASGIApp, JSONProvider, Receive, Scope, Send
 from erlen.proxies import Proxy
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
-from erlen.sessions import SecureCookieSessionInterface, SessionMixin, check_secret_key
+from erlen.sessions import SecureCookieSessionInterface, check_secret_key
 from erlen.state import State
 from erlen.threads import Threads
 from erlen.wire.urls import printable
@@ -58,13 +56,12 @@ from erlen.wire.urls import printable
 if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what is behind them
     from erlen.cli.group import AppGroup
     from erlen.cli.runner import CLIRunner
-    from erlen.templating import Environment
     from erlen.testing import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Erlen(Folders, Registry):
+class Erlen(Folders, TemplateWords, AroundServing):
     """The application.
 
     Attributes:
@@ -78,8 +75,6 @@ class Erlen(Folders, Registry):
         session_interface: Seat: opens and saves sessions.
         request_class: Seat: the class of ``request``.
         response_class: Seat: the class of responses made of view values.
-        jinja_environment: Seat: class of the Jinja environment; ``erlen.templating.Environment``.
-        jinja_options: Options of the Jinja environment, over erlen's own.
         state: What the process shares; lifespans fill it.
         url_build_error_handlers: Called as ``f(error, endpoint, values)`` when no URL can be built.
         asgi_app: The ASGI application; wrap it, ``app.asgi_app = Middleware(app.asgi_app)``.
@@ -93,7 +88,6 @@ class Erlen(Folders, Registry):
     response_class: type[Response] = Response
     config_class: ClassVar[type[Config]] = Config
     json_provider_class: Callable[[Any], JSONProvider] | None = None
-    jinja_environment: "type[Environment] | None" = None
 
     testing = ConfigAttribute[bool]("TESTING")
     debug = ConfigAttribute[bool]("DEBUG")
@@ -142,18 +136,11 @@ class Erlen(Folders, Registry):
         self.view_functions: dict[str, Callable[..., Any]] = {}
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, Any] = {}
-        self.jinja_options: dict[str, Any] = {}
         self.session_interface: Any = SecureCookieSessionInterface()
         self.state = State()
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.teardown_appcontext_functions: list[Callable[..., Any]] = []
         self.asgi_app: ASGIApp = self._serve_first
-        self.lifespan_declarations = LifespanDeclarations()
-        self._template_words: dict[str, dict[str, Callable[..., Any]]] = {
-            "filters": {},
-            "tests": {},
-            "globals": {},
-        }
         self._json: JSONProvider | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
         self._plan: Plan | None = None
@@ -321,38 +308,6 @@ class Erlen(Folders, Registry):
         self.teardown_appcontext_functions.append(function)
         return function
 
-    def lifespan(self, function: F) -> F:
-        """Run an asynchronous context manager around serving.
-
-        The decorated ``async def`` has one ``yield``; a mapping that it yields is merged into
-        :attr:`state`. It may take the application as its argument.
-        """
-        self.check_open("lifespan")
-        check_callable("lifespan", function)
-        self.lifespan_declarations.lifespans.append(function)
-        return function
-
-    def before_serving(self, function: F) -> F:
-        """Call at startup, in order of declaration."""
-        self.check_open("before_serving")
-        check_callable("before_serving", function)
-        self.lifespan_declarations.before_serving.append(function)
-        return function
-
-    def while_serving(self, function: F) -> F:
-        """Run an ``async def`` with one ``yield`` around serving."""
-        self.check_open("while_serving")
-        check_callable("while_serving", function)
-        self.lifespan_declarations.while_serving.append(function)
-        return function
-
-    def after_serving(self, function: F) -> F:
-        """Call at shutdown, in order of declaration."""
-        self.check_open("after_serving")
-        check_callable("after_serving", function)
-        self.lifespan_declarations.after_serving.append(function)
-        return function
-
     # --- what lower floors ask --------------------------------------------------------------------
 
     def declarations_of(self, blueprint: str) -> Sequence[Declarations]:
@@ -460,45 +415,6 @@ class Erlen(Folders, Registry):
     def json(self, provider: JSONProvider) -> None:
         self._json = provider
 
-    # --- templates --------------------------------------------------------------------------------
-
-    @property
-    def template_filter(self) -> Naming:
-        """Make the decorated function a filter of templates, with or without parentheses."""
-        return Naming(self.add_template_filter)
-
-    @property
-    def template_test(self) -> Naming:
-        """Make the decorated function a test of templates, with or without parentheses."""
-        return Naming(self.add_template_test)
-
-    @property
-    def template_global(self) -> Naming:
-        """Make the decorated function a global of templates, with or without parentheses."""
-        return Naming(self.add_template_global)
-
-    def add_template_filter(self, function: Callable[..., Any], name: str | None = None) -> None:
-        """Register a filter; *name* is the function's own unless given."""
-        self._add_template_word("add_template_filter", "filters", function, name)
-
-    def add_template_test(self, function: Callable[..., Any], name: str | None = None) -> None:
-        """Register a test; *name* is the function's own unless given."""
-        self._add_template_word("add_template_test", "tests", function, name)
-
-    def add_template_global(self, function: Callable[..., Any], name: str | None = None) -> None:
-        """Register a global; *name* is the function's own unless given."""
-        self._add_template_word("add_template_global", "globals", function, name)
-
-    def _add_template_word(
-        self, call: str, kind: str, function: Callable[..., Any], name: str | None
-    ) -> None:
-        self.check_open(call)
-        check_callable(call, function)
-        word = name or function.__name__
-        self._template_words[kind][word] = function
-        if "jinja_env" in self.__dict__:
-            getattr(self.jinja_env, kind)[word] = function
-
     # --- contexts ---------------------------------------------------------------------------------
 
     def app_context(self) -> ManualContext:
@@ -531,21 +447,6 @@ class Erlen(Folders, Registry):
         from erlen.logs import create_logger
 
         return create_logger(self.name, debug=self.debug)
-
-    def create_jinja_environment(self) -> "Environment":
-        """Return a new Jinja environment, of :attr:`jinja_environment`; override to set it up."""
-        from erlen.templating import Environment, create_environment
-
-        return create_environment(self, self.jinja_environment or Environment)
-
-    @functools.cached_property
-    def jinja_env(self) -> "Environment":
-        """The Jinja environment, made at first use."""
-        environment = self.create_jinja_environment()
-        environment.globals.update(session=session, get_flashed_messages=get_flashed_messages)
-        for kind, words in self._template_words.items():
-            getattr(environment, kind).update(words)
-        return environment
 
     def run(
         self,
@@ -598,4 +499,3 @@ class Erlen(Folders, Registry):
 
 
 current_app = cast(Erlen, Proxy("app", "current_app"))
-session = cast(SessionMixin, Proxy("session"))

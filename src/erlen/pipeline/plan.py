@@ -16,9 +16,10 @@ from erlen.exchange.settings import Settings
 from erlen.pipeline.adapt import Async, adapt
 from erlen.pipeline.admission import Admission
 from erlen.pipeline.announce import REQUEST, WEBSOCKET, Life
+from erlen.pipeline.around_serving import LifespanDeclarations
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.csrf import guard_origin, needs_check
-from erlen.pipeline.registry import Declarations, Handlers, LifespanDeclarations
+from erlen.pipeline.registry import Declarations, Handlers
 from erlen.pipeline.sessions import Sessions
 from erlen.protocols import Application, Receive, Scope, Send
 from erlen.routing.map import Map

@@ -36,24 +36,6 @@ class Declarations:
         self.error_handlers: Handlers = {}
 
 
-class LifespanDeclarations:
-    """What runs around serving, in order of declaration."""
-
-    def __init__(self) -> None:
-        """Nothing is declared yet."""
-        self.lifespans: list[Callable[..., Any]] = []
-        self.before_serving: list[Callable[..., Any]] = []
-        self.while_serving: list[Callable[..., Any]] = []
-        self.after_serving: list[Callable[..., Any]] = []
-        #: Whether the lifespan is between its startup and its shutdown.
-        self.running = False
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.lifespans or self.before_serving or self.while_serving or self.after_serving
-        )
-
-
 class Site(NamedTuple):
     """Where a declaration stands in the user's code."""
 
