@@ -1,6 +1,15 @@
-"""What every test stands on: both event loops."""
+"""What every test stands on: both event loops, and examples that continuous integration repeats."""
+
+import os
 
 import pytest
+from hypothesis import settings
+
+# By hand each run tries other examples. Continuous integration tries the same ones each time, so
+# that a change is judged by what it changed.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(

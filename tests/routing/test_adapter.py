@@ -269,5 +269,6 @@ def test_b238_whatever_is_built_is_matched_or_nothing(endpoint: str, p: str, s: 
     except RequestRedirect:
         assert p[:1] in {"", "/"}
     else:
-        assert found[1] == known
+        # A slash in one segment is %2F there, and the rule of a path may answer such a URL.
+        assert found[1] == known or (endpoint == "edit" and "/" in s)
         assert not {".", ".."} & set(url.split("/"))
