@@ -23,7 +23,7 @@ HOST = (b"host", b"example.com")
 CONNECT: Message = {"type": "websocket.connect"}
 LEFT: Message = {"type": "http.disconnect"}
 #: Seconds after which a call counts as hung.
-PATIENCE = 10
+PATIENCE = 30
 
 
 @dataclass
