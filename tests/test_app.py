@@ -3,6 +3,7 @@
 import inspect
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from erlen import (
     Response,
     abort,
     current_app,
+    jsonify,
+    make_response,
+    redirect,
     render_template_string,
     request,
 )
@@ -29,6 +33,7 @@ from erlen.exceptions import (
 )
 from erlen.json import DefaultJSONProvider
 from erlen.json_providers import OrjsonProvider
+from erlen.sessions import SessionInterface
 from erlen.templating import Environment
 from erlen.views import MethodView, View
 
@@ -311,6 +316,20 @@ async def test_app7_request_and_response_class_may_be_replaced(app: Erlen) -> No
     assert response.headers["content-type"].startswith("text/own")
 
 
+@pytest.mark.parametrize("make", [make_response, Response, jsonify, partial(redirect, "/")])
+async def test_rs10_cookies_of_every_response_are_as_large_as_configured(
+    app: Erlen, make: Callable[[], Response]
+) -> None:
+    app.config["MAX_COOKIE_SIZE"] = 6000
+    async with app.test_request_context():
+        response = make()
+        assert response.max_cookie_size == 6000
+        response.set_cookie("a", "x" * 5000)
+        with pytest.raises(ValueError, match="over the limit of 6000"):
+            response.set_cookie("a", "x" * 6000)
+    assert response.max_cookie_size == 4093
+
+
 # --- class-based views: CB-1, CB-2 ------------------------------------------------------------------
 
 
@@ -517,6 +536,18 @@ def test_js1_the_seat_takes_a_class_of_ones_own() -> None:
         json_provider_class = OrjsonProvider
 
     assert type(Shop("shop").json) is OrjsonProvider
+
+
+def test_se3_tp7_seats_may_be_filled_by_a_subclass() -> None:
+    class Shop(Erlen):
+        session_interface = SessionInterface()
+        jinja_options = {"trim_blocks": True}  # noqa: RUF012  # as in Flask
+
+    shop = Shop("shop")
+    assert shop.session_interface is Shop.session_interface
+    assert shop.jinja_env.trim_blocks
+    shop.jinja_options["lstrip_blocks"] = True
+    assert Shop.jinja_options == {"trim_blocks": True}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from erlen.exceptions import SetupError, WireError
 from erlen.exchange.json_value import prepare_response_value
 from erlen.json import DefaultJSONProvider, depth, dump, dumps, load, loads
 from erlen.protocols import JSONProvider
+from erlen.wire.multidict import ImmutableMultiDict
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -105,6 +107,8 @@ def test_js1_it_fills_the_seat() -> None:
         (Level.LOW, "1"),
         (Point(1, date(2026, 1, 2)), '{"x":1,"when":"2026-01-02"}'),
         (Html(), '"<b>"'),
+        (ImmutableMultiDict([("a", "1"), ("a", "2")]), '{"a":"1"}'),
+        (MappingProxyType({"a": 1}), '{"a":1}'),
         ({1: 2, None: 3}, '{"1":2,"null":3}'),
     ],
 )

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import multiprocessing
 import signal
 import socket
 import threading
@@ -14,10 +15,13 @@ from wsgiref.util import setup_testing_defaults
 
 import httpx
 import pytest
+import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from erlen import Erlen, serving
+from erlen.serving import addresses, reloading, start
+from erlen.serving.server import Server
 from tests.live_server import LIMIT, LiveServer, launch, start_server
 
 APP = """
@@ -81,12 +85,12 @@ def saved(source: Path, text: str) -> Iterator[None]:
         thread.join()
 
 
-def interrupted(app: Erlen) -> Erlen:
-    """Let CTRL+C arrive during the startup of *app*."""
+def interrupted(app: Erlen, number: int = signal.SIGINT) -> Erlen:
+    """Let CTRL+C, or another signal, arrive during the startup of *app*."""
 
     @app.before_serving
     async def press() -> None:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     return app
 
@@ -215,7 +219,7 @@ def test_address_is_that_given_then_that_of_server_name(
 ) -> None:
     app = Erlen("here")
     app.config["SERVER_NAME"] = server_name
-    assert serving._address(app, host, port) == address
+    assert addresses.choose(app, host, port) == address
 
 
 def refusal(capsys: pytest.CaptureFixture[str], app: Erlen, *args: Any) -> str:
@@ -253,7 +257,7 @@ def test_a_server_name_with_a_bad_port_is_one_line(capsys: pytest.CaptureFixture
 
 
 def test_b334_a_privileged_port_needs_rights() -> None:
-    reason = serving._reason(PermissionError(errno.EACCES, "Permission denied"), "127.0.0.1", 80)
+    reason = addresses.reason(PermissionError(errno.EACCES, "Permission denied"), "127.0.0.1", 80)
     assert reason.startswith("Port 80 of 127.0.0.1 needs administrator rights.")
 
 
@@ -272,6 +276,84 @@ def test_options_go_to_uvicorn(folder: Path) -> None:
 async def test_run_in_a_running_loop_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="while an event loop is running"):
         Erlen("here").run()
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("options", [{}, {"proxy_headers": True}], ids=["bare", "wrapped"])
+def test_p5_the_application_is_told_of_a_signal_at_once(
+    number: int, options: dict[str, Any]
+) -> None:
+    app = interrupted(Erlen("here"), number)
+    told = []
+
+    @app.before_serving
+    async def look() -> None:
+        told.append(app.shutting_down.is_set())
+
+    app.run(port=0, **options)
+    assert told == [True]
+
+
+def test_a_signal_may_come_before_the_application_is_there() -> None:
+    server = Server(uvicorn.Config("not:imported"), "")
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
+
+
+def test_the_second_interrupt_breaks_off_and_the_second_sigterm_does_not() -> None:
+    server = Server(uvicorn.Config(Erlen("here")), "")
+    server.handle_exit(signal.SIGINT, None)
+    server.handle_exit(signal.SIGTERM, None)
+    with pytest.raises(KeyboardInterrupt):
+        server.handle_exit(signal.SIGINT, None)
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout_graceful_shutdown": None}, {"ws": "none"}], ids=["no-limit", "no-ws"]
+)
+def test_it_ends_with_other_options_too(options: dict[str, Any]) -> None:
+    app = interrupted(Erlen("here"))
+    ends = []
+    app.after_serving(lambda: ends.append(app.shutting_down.is_set()))
+    app.run(port=0, **options)
+    assert ends == [True]
+
+
+@pytest.mark.parametrize(
+    ("debug", "reloads", "seconds"), [(False, False, 30), (True, False, 1), (False, True, 1)]
+)
+def test_p6_the_grace_is_short_in_development(debug: bool, reloads: bool, seconds: int) -> None:
+    app = Erlen("here")
+    app.debug = debug
+    assert start._settings(app, reloads=reloads)["timeout_graceful_shutdown"] == seconds
+
+
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+ready.set()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("act", ["restart", "shutdown"])
+def test_p6_the_reloader_kills_what_does_not_end(
+    act: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reloading, "KILL_AFTER", 0.1)
+    reloader = reloading.Reloader(uvicorn.Config("not:imported", reload=True), dict, [])
+    spawning = multiprocessing.get_context("spawn")
+    ready = spawning.Event()
+    deaf = reloader.process = spawning.Process(target=exec, args=(DEAF, {"ready": ready}))
+    deaf.start()
+    assert ready.wait(LIMIT)
+    getattr(reloader, act)()
+    assert deaf.exitcode == -signal.SIGKILL
+    assert "did not end within 0.1 seconds" in capsys.readouterr().err
+    reloader.process.join(LIMIT)
 
 
 # --- under servers of others ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ import queue
 import sys
 import threading
 import weakref
+from collections import deque
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -347,6 +348,17 @@ async def test_close_ends_idle_threads(threads: Threads) -> None:
     worker.release()
     threads.close()
     assert not thread.is_alive()
+
+
+async def test_the_last_idle_thread_may_retire_while_it_is_closed(threads: Threads) -> None:
+    class Emptied(deque[Any]):
+        """Has a thread when it is looked at, and none when it is to be taken."""
+
+        def __len__(self) -> int:
+            return 1
+
+    threads._idle = Emptied()
+    threads.close()
 
 
 async def test_threads_work_again_after_close(threads: Threads) -> None:

@@ -17,6 +17,7 @@ from erlen.copying import (
     copy_current_request_context,
     copy_current_websocket_context,
 )
+from erlen.events import EventStream, ServerSentEvent
 from erlen.exceptions import WebSocketDisconnect, WebSocketMessageError, abort
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
@@ -73,10 +74,12 @@ __all__ = [
     "Blueprint",
     "Config",
     "Erlen",
+    "EventStream",
     "Markup",
     "Request",
     "Response",
     "ResponseReturnValue",
+    "ServerSentEvent",
     "UploadFile",
     "WebSocket",
     "WebSocketDisconnect",

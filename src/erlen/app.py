@@ -32,6 +32,7 @@ from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
 from erlen.pipeline.folders import DEFAULT_STATIC_FOLDER, Folders
 from erlen.pipeline.lifespan import report_failed_freeze
+from erlen.pipeline.limits import Limits
 from erlen.pipeline.manual import ManualContext
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
@@ -49,7 +50,9 @@ from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 from erlen.sessions import SecureCookieSessionInterface, check_secret_key
+from erlen.shutdown import ShuttingDown
 from erlen.state import State
+from erlen.tasks import BackgroundTasks, TaskContext
 from erlen.threads import Threads
 from erlen.wire.urls import printable
 
@@ -76,6 +79,8 @@ class Erlen(Folders, TemplateWords, AroundServing):
         request_class: Seat: the class of ``request``.
         response_class: Seat: the class of responses made of view values.
         state: What the process shares; lifespans fill it.
+        background_tasks: Those that :meth:`add_background_task` has started.
+        shutting_down: An event: set when the server is told to end, before anything is closed.
         url_build_error_handlers: Called as ``f(error, endpoint, values)`` when no URL can be built.
         asgi_app: The ASGI application; wrap it, ``app.asgi_app = Middleware(app.asgi_app)``.
     """
@@ -88,6 +93,7 @@ class Erlen(Folders, TemplateWords, AroundServing):
     response_class: type[Response] = Response
     config_class: ClassVar[type[Config]] = Config
     json_provider_class: Callable[[Any], JSONProvider] | None = None
+    session_interface: Any = None
 
     testing = ConfigAttribute[bool]("TESTING")
     debug = ConfigAttribute[bool]("DEBUG")
@@ -136,8 +142,10 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self.view_functions: dict[str, Callable[..., Any]] = {}
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, Any] = {}
-        self.session_interface: Any = SecureCookieSessionInterface()
+        self.session_interface = self.session_interface or SecureCookieSessionInterface()
         self.state = State()
+        self.shutting_down = ShuttingDown()
+        self.background_tasks = BackgroundTasks(self)
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.teardown_appcontext_functions: list[Callable[..., Any]] = []
         self.asgi_app: ASGIApp = self._serve_first
@@ -188,6 +196,34 @@ class Erlen(Folders, TemplateWords, AroundServing):
         """Where ``def`` functions run; ``WORKER_THREADS`` of them at once."""
         return Threads(self.config["WORKER_THREADS"])
 
+    def begin_shutdown(self) -> None:
+        """Set :attr:`shutting_down`, as ``erlen run`` does at SIGTERM; from any thread or handler.
+
+        Streams of events and WebSockets then end by themselves. The server is not stopped by it.
+        """
+        self.shutting_down.set()
+
+    def add_background_task(
+        self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> None:
+        """Start *function* in the background, on the running event loop; the caller goes on.
+
+        It has an application context of its own, in which ``request`` and ``session`` show how they
+        were; the end of the request is nothing to it. What it raises is logged, and told by the
+        signal ``got_background_exception``. At shutdown it has
+        ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds.
+
+        Args:
+            function: ``async def``, or ``def``, which runs in a thread.
+            args: Its arguments.
+            kwargs: Its keywords.
+
+        Raises:
+            RuntimeError: ``MAX_BACKGROUND_TASKS`` are running, or no event loop runs here.
+            TypeError: *function* cannot be called.
+        """
+        self.background_tasks.add(function, *args, **kwargs)
+
     @property
     def needs_lifespan(self) -> bool:
         """Whether something is declared that runs with the lifespan, and the lifespan does not."""
@@ -233,6 +269,7 @@ class Erlen(Folders, TemplateWords, AroundServing):
         if view_func is not None:
             check_callable("add_url_rule", view_func)
         site = options.pop("origin", None) or declaration_site()
+        limits = Limits.taken_from(options)
         endpoint = endpoint or endpoint_of(view_func)
         methods, automatic = rule_methods(
             view_func,
@@ -247,16 +284,16 @@ class Erlen(Folders, TemplateWords, AroundServing):
                 f"The endpoint {endpoint!r} of the rule {rule!r} ({site}) already has the view "
                 f"{name_of(known)!r}. Give endpoint= to one of them."
             )
-        self.url_map.add(
-            Rule(
-                rule,
-                endpoint=endpoint,
-                methods=methods,
-                provide_automatic_options=automatic,
-                origin=str(site),
-                **options,
-            )
+        added = Rule(
+            rule,
+            endpoint=endpoint,
+            methods=methods,
+            provide_automatic_options=automatic,
+            origin=str(site),
+            **options,
         )
+        added.limits = limits
+        self.url_map.add(added)
         if view_func is not None:
             self.view_functions[endpoint] = view_func
 
@@ -360,7 +397,9 @@ class Erlen(Folders, TemplateWords, AroundServing):
         """Log an error that nothing handled, once, with its traceback; override to report it."""
         context = current_context.get(None)
         where = "in an application context"
-        if context is not None and context.scope is not None:
+        if isinstance(context, TaskContext):
+            where = f"in {context.description}"
+        elif context is not None and context.scope is not None:
             exchange = context.exchange
             where = f"on {printable(exchange.method)} {printable(exchange.path)}"
             if isinstance(exchange, WebSocket):

@@ -125,6 +125,9 @@ _KEYS: tuple[tuple[str, Any, _Kind], ...] = (
     ("USE_X_SENDFILE", False, _FLAG),
     ("STATIC_HASHED_URLS", False, _FLAG),
     ("WORKER_THREADS", 40, _POSITIVE),
+    ("CANCEL_ON_DISCONNECT", False, _FLAG),
+    ("BACKGROUND_TASK_SHUTDOWN_TIMEOUT", 5.0, _SECONDS),
+    ("MAX_BACKGROUND_TASKS", 10_000, _POSITIVE),
 )
 
 #: Keys that are looked at when something fails, and so may change at any time.

@@ -15,6 +15,7 @@ import anyio
 from erlen.exceptions import HTTPException, OutsideContextError
 from erlen.exchange.connection import RoutingFacts
 from erlen.exchange.request import Request
+from erlen.exchange.response_fields import ResponseFields
 from erlen.exchange.websocket import WebSocket
 from erlen.protocols import Application, Receive, Scope, Send
 from erlen.routing.adapter import MapAdapter
@@ -238,7 +239,7 @@ class Context:
         return (
             self._worker is not None
             or self._closing is not None
-            or (exchange is not None and exchange.has_uploads)
+            or (exchange is not None and exchange.must_close)
         )
 
     async def close(self) -> None:
@@ -246,7 +247,7 @@ class Context:
         try:
             for close in self._closing or ():
                 await close()
-            if isinstance(self._exchange, Request) and self._exchange.has_uploads:
+            if isinstance(self._exchange, Request) and self._exchange.must_close:
                 await self._exchange.close()
         finally:
             self.release()
@@ -324,6 +325,16 @@ _WEBSOCKET_IN_REQUEST = (
     "'websocket' was used in an HTTP exchange, which has none. Use 'request', or declare the view "
     "with @app.websocket(...)."
 )
+
+
+def _cookie_limit() -> int:
+    """Return the ``MAX_COOKIE_SIZE`` of the running application, else what browsers keep."""
+    context = current_context.get(None)
+    limit: int = 4093 if context is None else context.app.config["MAX_COOKIE_SIZE"]
+    return limit
+
+
+ResponseFields.cookie_limit = staticmethod(_cookie_limit)
 
 
 def _advice() -> str:

@@ -30,8 +30,8 @@ def default(value: Any) -> Any:
     """Return what stands in JSON for a *value* of a type that JSON does not have.
 
     ``datetime``, ``date`` and ``time`` become ISO 8601 text, ``Decimal`` and ``UUID`` their text,
-    an enum member its value, a dataclass a dict of its fields, an object with ``__html__`` its
-    HTML.
+    an enum member its value, a dataclass a dict of its fields, a mapping a dict (``request.args``
+    one of the first values), an object with ``__html__`` its HTML.
 
     Raises:
         TypeError: Anything else; the caller's fault.
@@ -44,6 +44,8 @@ def default(value: Any) -> Any:
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value.items())
     to_html = getattr(value, "__html__", None)
     if to_html is not None:
         return str(to_html())

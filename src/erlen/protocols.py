@@ -88,6 +88,16 @@ class Application(Protocol):
         """Where ``def`` functions run."""
         ...
 
+    @property
+    def background_tasks(self) -> Any:
+        """What runs in the background."""
+        ...
+
+    @property
+    def shutting_down(self) -> Any:
+        """The event that is set when the application is about to end."""
+        ...
+
     def bind_url_map(self, exchange: Any) -> Any:
         """Return the URL builder for a request, a WebSocket, or ``None``."""
         ...

@@ -18,6 +18,20 @@ def having(*fields: tuple[str, str]) -> Connection:
     return Connection(scope_of(headers=pairs), settings())
 
 
+@pytest.mark.parametrize(
+    ("fields", "seen"),
+    [
+        ([], None),
+        ([(b"last-event-id", b"")], None),
+        ([(b"last-event-id", b"7")], "7"),
+        ([(b"last-event-id", "é".encode())], "é"),
+        ([(b"last-event-id", b"\xff")], "\ufffd"),
+    ],
+)
+def test_st6_the_last_event_id_is_utf8(fields: list[tuple[bytes, bytes]], seen: str | None) -> None:
+    assert Connection(scope_of(headers=fields), settings()).last_event_id == seen
+
+
 def test_headers_are_read_only_and_made_once() -> None:
     seen = having(("x-a", "1"), ("x-a", "2"))
     assert seen.headers is seen.headers

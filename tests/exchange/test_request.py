@@ -9,7 +9,7 @@ import pytest
 from erlen.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from erlen.exchange.request import JSON_THREAD_THRESHOLD, Request
 from erlen.json import DefaultJSONProvider
-from tests.exchange.wire import feed, part, scope_of, settings
+from tests.exchange.wire import LEFT, feed, part, scope_of, settings
 
 JSON = "application/json"
 
@@ -54,6 +54,14 @@ async def test_b067_the_innermost_limit_wins_downwards_too() -> None:
     request.max_content_length = 2
     with pytest.raises(RequestEntityTooLarge):
         await request.get_data()
+
+
+@pytest.mark.parametrize(("debug", "said"), [(True, True), (False, False)])
+async def test_p42_the_setting_is_named_in_debug_mode(debug: bool, said: bool) -> None:
+    request = posted(b"abc", MAX_CONTENT_LENGTH=2, DEBUG=debug)
+    with pytest.raises(RequestEntityTooLarge) as caught:
+        await request.get_data()
+    assert ("The limit is MAX_CONTENT_LENGTH" in str(caught.value.description)) == said
 
 
 async def test_the_declared_length_is_that_of_the_header() -> None:
@@ -205,9 +213,51 @@ async def test_json_that_is_forced_from_a_form_needs_its_bytes_kept() -> None:
 async def test_bd10_a_request_without_uploads_has_nothing_to_close() -> None:
     request = posted(b"a=1", FORM)
     await request.form
-    assert not request.has_uploads
+    assert not request.must_close
     await request.close()
 
 
 def test_rq12_the_repr_says_request() -> None:
     assert repr(posted()) == "<Request 'http://example.com/' [POST]>"
+
+
+# --- the client -------------------------------------------------------------------------------------
+
+
+async def test_pains4_everybody_who_waits_learns_that_the_client_left() -> None:
+    request = Request(scope_of(), feed(part(b"a"), LEFT), settings())
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(request.wait_disconnected)
+            assert await request.get_data() == b"a"
+    assert request.is_disconnected
+
+
+async def test_pains4_asking_begins_to_listen() -> None:
+    request = Request(scope_of(), feed(part(), LEFT), settings())
+    answers = {request.is_disconnected}
+    await anyio.wait_all_tasks_blocked()
+    answers.add(request.is_disconnected)
+    assert answers == {False, True}
+    await request.close()
+
+
+async def test_a_listener_ends_with_its_request() -> None:
+    request = Request(scope_of(), feed(part()), settings())
+    assert (request.is_disconnected, request.is_disconnected) == (False, False)
+    await anyio.wait_all_tasks_blocked()
+    assert request.must_close
+    await request.close()
+    assert request._listener is not None
+    assert request._listener.is_done
+
+
+async def test_pains3_what_must_finish_is_shielded() -> None:
+    finished = []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        with posted().shield():
+            await anyio.lowlevel.checkpoint()
+            finished.append("payment")
+    assert finished == ["payment"]

@@ -514,3 +514,8 @@ def test_rs11_what_is_no_response_becomes_none(value: Any) -> None:
 )
 def test_the_repr_says_size_and_status(response: Response, text: str) -> None:
     assert repr(response) == text
+
+
+def test_rs1_direct_passthrough_is_taken_and_changes_nothing() -> None:
+    response = Response(b"a", 206, mimetype="video/mp4", direct_passthrough=True)
+    assert (response.data, response.status_code) == (b"a", 206)

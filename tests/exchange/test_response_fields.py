@@ -7,6 +7,7 @@ import pytest
 
 from erlen.exchange.response import Response
 from erlen.exchange.response_fields import ResponseFields, header_field, header_set
+from erlen.wire.caching import ContentSecurityPolicy
 from erlen.wire.credentials import WWWAuthenticate
 from erlen.wire.params import HeaderSet
 from erlen.wire.ranges import ContentRange
@@ -150,6 +151,18 @@ def test_ds6_policies_write_through() -> None:
     response.content_security_policy_report_only.img_src = "*"
     assert response.headers["Content-Security-Policy"] == "default-src 'self'"
     assert response.headers["Content-Security-Policy-Report-Only"] == "img-src *"
+
+
+@pytest.mark.parametrize("name", ["Content-Security-Policy", "Content-Security-Policy-Report-Only"])
+def test_ds6_a_policy_is_replaced_as_a_whole(name: str) -> None:
+    response = Response()
+    attribute = name.lower().replace("-", "_")
+    setattr(response, attribute, "default-src 'self'")
+    assert response.headers[name] == "default-src 'self'"
+    setattr(response, attribute, ContentSecurityPolicy({"img-src": "*"}))
+    assert response.headers[name] == "img-src *"
+    setattr(response, attribute, None)
+    assert name not in response.headers
 
 
 def test_ds6_challenges_are_one_a_list_or_none() -> None:

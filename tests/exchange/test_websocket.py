@@ -1,10 +1,12 @@
 """The WebSocket: handshake, messages, end."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from erlen.exceptions import (
     ClientDisconnected,
@@ -13,7 +15,7 @@ from erlen.exceptions import (
     WebSocketStateError,
 )
 from erlen.exchange.response import Response
-from erlen.exchange.websocket import State, WebSocket
+from erlen.exchange.websocket import PATIENCE, State, WebSocket
 from erlen.protocols import Message
 from erlen.signals import websocket_received, websocket_sent
 from tests.exchange.wire import Feed, Wire, scope_of, settings
@@ -605,3 +607,78 @@ async def test_sg1_each_message_is_told() -> None:
         link = await opened(text("hello"))
         await link.socket.send(await link.socket.receive())
     assert told == [("in", "hello"), ("out", "hello")]
+
+
+# --- the end of the application (pains 5, B-200) --------------------------------------------------
+
+GOODBYE: Message = {"type": "websocket.close", "code": 1001, "reason": ""}
+
+
+class Gate(Feed):
+    """A server's ``receive`` that tells the end when the socket was closed by the application."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__([])
+        self.link = link
+
+    async def __call__(self) -> Message:
+        while GOODBYE not in self.link.sent:
+            await checkpoint()
+        return left(1005)
+
+
+async def test_who_waits_in_receive_gets_1001_when_the_application_ends() -> None:
+    link = await opened()
+    link.socket._receive = Gate(link)
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.socket.go_away, scope)
+            with pytest.raises(WebSocketDisconnect) as caught:
+                await link.socket.receive()
+    assert (caught.value.code, link.socket.close_code, link.sent[-1]) == (1001, 1001, GOODBYE)
+    assert scope.deadline == math.inf
+
+
+async def test_who_is_busy_may_answer_and_gets_1001_at_the_next_receive() -> None:
+    link = await opened(text("unread"))
+    with anyio.CancelScope() as scope:
+        await link.socket.go_away(scope)
+        assert scope.deadline - anyio.current_time() <= PATIENCE
+        await link.socket.send("answer")
+        with pytest.raises(WebSocketDisconnect, match="1001"):
+            await link.socket.receive()
+    assert link.kinds == ["accept", "send", "close"]
+    assert (link.sent[-1], scope.deadline) == (GOODBYE, math.inf)
+
+
+async def test_the_loop_over_messages_ends_when_the_application_does() -> None:
+    link = await opened(text("unread"))
+    with anyio.CancelScope() as scope:
+        await link.socket.go_away(scope)
+        assert [message async for message in link.socket] == []
+    assert link.socket.close_code == 1001
+
+
+async def test_being_told_twice_is_no_more_than_once() -> None:
+    link = await opened()
+    with anyio.CancelScope() as first, anyio.CancelScope() as second:
+        await link.socket.go_away(first)
+        await link.socket.go_away(second)
+        await link.socket.leave()
+        await link.socket.leave()
+    assert (second.deadline, link.kinds) == (math.inf, ["accept", "close"])
+
+
+async def test_a_closed_socket_does_not_go_away() -> None:
+    link = await opened()
+    await link.socket.close(4000)
+    with anyio.CancelScope() as scope:
+        await link.socket.go_away(scope)
+    assert (link.socket.going_away, link.kinds) == (False, ["accept", "close"])
+
+
+async def test_closing_what_has_gone_away_does_nothing() -> None:
+    link = await opened()
+    await link.socket.leave()
+    await link.socket.close()
+    assert link.sent[-1] == GOODBYE

@@ -21,12 +21,12 @@ from erlen import (
     redirect_local,
     render_template,
     request,
-    serving,
     session,
     websocket,
 )
 from erlen.exceptions import SessionTooLargeError, SetupError
 from erlen.protocols import Message
+from erlen.serving import addresses, start
 from erlen.sessions.signing import SessionSigner
 from tests.exchange.form_bodies import KIB, MIB, MULTIPART, URLENCODED, field, multipart
 from tests.hostile.harness import HOST, Answer, Bare, http_scope, left, part, text
@@ -555,9 +555,9 @@ async def test_d32_a_log_shows_a_path_escaped_and_cut(app: Erlen, server: Bare) 
 
 
 def test_d35_run_serves_loopback_by_h11_and_believes_no_proxy(app: Erlen) -> None:
-    options: dict[str, Any] = {**serving._settings(app), "log_config": None}
+    options: dict[str, Any] = {**start._settings(app, reloads=False), "log_config": None}
     config = uvicorn.Config(app, **options)
-    assert serving._address(app, None, None) == ("127.0.0.1", 5000)
+    assert addresses.choose(app, None, None) == ("127.0.0.1", 5000)
     assert (config.http, config.h11_max_incomplete_event_size) == ("h11", 80 * KIB)
     assert (config.proxy_headers, config.server_header) == (False, False)
     assert config.reset_contextvars

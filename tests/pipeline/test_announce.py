@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from blinker import Signal
 
 from erlen import Erlen, g, request, websocket
 from erlen.pipeline.announce import REQUEST, WEBSOCKET, heard
@@ -208,3 +209,31 @@ async def test_a_receiver_that_fails_leaves_no_context_behind(app: Erlen) -> Non
         async with app.app_context():
             pass
     assert not bool(g)
+
+
+class Racing:
+    """A signal to which another thread connects a receiver between two looks at it."""
+
+    def __init__(self, connect_another: bool) -> None:
+        self._connect_another = connect_another
+        self._looks = 0
+
+    @property
+    def receivers(self) -> bool:
+        self._looks += 1
+        if self._looks == 1 and self._connect_another:
+            heard.add(Signal())
+        return self._looks > 1
+
+
+@pytest.mark.parametrize("connect_another", [False, True])
+async def test_a_receiver_that_a_thread_connects_meanwhile_is_heard(
+    app: Erlen, connect_another: bool
+) -> None:
+    racing: Any = Racing(connect_another)
+    heard.add(racing)
+    try:
+        assert (await app.test_client().get("/")).status_code == 200
+        assert racing in heard
+    finally:
+        heard.clear()

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import anyio
 import pytest
 
-from erlen import Erlen
+from erlen import Erlen, EventStream
 from erlen.exceptions import (
     BadRequestKeyError,
     Forbidden,
@@ -20,6 +20,7 @@ from erlen.json import DefaultJSONProvider
 from erlen.pipeline.coerce import Coercion, plain_error
 from erlen.routing.rule import Rule
 from erlen.wire.headers import Headers
+from erlen.wire.multidict import ImmutableMultiDict
 
 JSON = DefaultJSONProvider()
 coerce = Coercion(Response, JSON)
@@ -45,6 +46,7 @@ class Own(Response):
         ({"a": "é"}, '{"a":"é"}'.encode(), "application/json"),
         ([1, None], b"[1,null]", "application/json"),
         ({}, b"{}", "application/json"),
+        (ImmutableMultiDict([("a", "1"), ("a", "2")]), b'{"a":"1"}', "application/json"),
     ],
 )
 def test_a_plain_value_is_a_body(value: Any, body: bytes, content_type: str) -> None:
@@ -271,6 +273,11 @@ def test_an_error_without_a_code_is_its_response() -> None:
 def test_bd8_only_debug_mode_names_the_missing_key(debug: bool, shown: bool) -> None:
     assert (b"KeyError: &#39;a&#39;" in page(BadRequestKeyError("a"), debug=debug).data) is shown
     assert page(Forbidden(), debug=debug).status_code == 403
+
+
+def test_a_stream_of_events_is_of_the_applications_class() -> None:
+    response = Coercion(Own, JSON)(EventStream(["news"]))
+    assert (type(response), response.mimetype) == (Own, "text/event-stream")
 
 
 def test_pages_are_of_the_applications_class() -> None:

@@ -1,5 +1,6 @@
 """Startup and shutdown: LS-1 to LS-6, B-307, B-308, B-311."""
 
+import asyncio  # noqa: TID251  # as a server on it does
 import threading
 import types
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -396,3 +397,122 @@ async def test_closed_coroutine_ends_without_a_message(app: Erlen) -> None:
     coroutine.send(None)
     coroutine.close()
     assert server.sent == []
+
+
+# --- background tasks: BG-3 -------------------------------------------------------------------------
+
+
+async def test_bg3_shutdown_waits_for_tasks_before_anything_is_closed(
+    app: Erlen, log: list[str]
+) -> None:
+    async def task() -> None:
+        await app.shutting_down.wait()
+        log.append("task ends")
+
+    app.before_serving(lambda: app.add_background_task(task))
+    declare_all(app, log)
+    server = Server()
+    await server.run(app)
+    assert log == [*STARTUP, "task ends", *SHUTDOWN]
+    assert server.types == ["startup.complete", "shutdown.complete"]
+
+
+async def test_bg3_late_task_is_cancelled_before_anything_is_closed(
+    app: Erlen, log: list[str]
+) -> None:
+    app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = 0.01
+
+    async def task() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append("task ends")
+
+    app.before_serving(lambda: app.add_background_task(task))
+    declare_all(app, log)
+    await Server().run(app)
+    assert log == [*STARTUP, "task ends", *SHUTDOWN]
+
+
+async def test_what_functions_after_serving_start_is_waited_for(app: Erlen, log: list[str]) -> None:
+    async def task() -> None:
+        for _ in range(100):
+            await anyio.lowlevel.checkpoint()
+        log.append("task ends")
+
+    app.after_serving(lambda: app.add_background_task(task))
+    await Server().run(app)
+    assert log == ["task ends"]
+
+
+async def endless(log: list[str]) -> None:
+    log.append("task starts")
+    try:
+        await anyio.sleep_forever()
+    finally:
+        log.append("task ends")
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), Halt("no")])
+async def test_failing_startup_cancels_tasks_at_once(
+    app: Erlen, log: list[str], error: BaseException
+) -> None:
+    async def stop() -> None:
+        raise error
+
+    app.lifespan(around(log, "lifespan"))
+    app.before_serving(lambda: app.add_background_task(endless, log))
+    app.before_serving(stop)
+    with pytest.raises(type(error)):
+        await Server().run(app)
+    assert log[:3] == ["lifespan starts", "task starts", "task ends"]
+
+
+async def test_cancelled_server_cancels_tasks_and_awaits_them(app: Erlen, log: list[str]) -> None:
+    app.lifespan(around(log, "lifespan"))
+    app.before_serving(lambda: app.add_background_task(endless, log))
+    with anyio.CancelScope() as cancelling:
+        await Server("lifespan.startup", cancels=cancelling).run(app)
+    assert log[:3] == ["lifespan starts", "task starts", "task ends"]
+
+
+async def test_task_of_a_restarted_application_does_not_see_the_last_shutdown(
+    app: Erlen, log: list[str]
+) -> None:
+    async def task() -> None:
+        log.append(f"shutting down: {app.shutting_down.is_set()}")
+
+    app.before_serving(lambda: app.add_background_task(task))
+    app.before_serving(anyio.lowlevel.checkpoint)
+    for _ in range(2):
+        await Server().run(app)
+    assert log == 2 * ["shutting down: False"]
+
+
+async def test_stop_that_is_asked_for_during_startup_is_not_forgotten(app: Erlen) -> None:
+    app.before_serving(app.begin_shutdown)
+    async with app.test_client():
+        assert app.shutting_down.is_set()
+
+
+def test_servers_own_cancel_of_asyncio_cancels_tasks_at_once(app: Erlen, log: list[str]) -> None:
+    app.before_serving(lambda: app.add_background_task(endless, log))
+    server = Server("lifespan.startup")
+
+    async def serve() -> None:
+        waiting = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if not server.events:
+                waiting.set()
+                await asyncio.Event().wait()
+            return await server.receive()
+
+        task = asyncio.create_task(app(server.scope, receive, server.send))
+        await waiting.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        log.append(f"cancelled: {task.cancelled()}")
+
+    asyncio.run(serve())
+    assert log == ["task starts", "task ends", "cancelled: True"]

@@ -6,7 +6,6 @@ import pytest
 
 from erlen import Blueprint, Erlen, request
 from erlen.exceptions import FrozenError
-from erlen.pipeline.plan import Plan
 
 
 @pytest.fixture
@@ -50,17 +49,6 @@ def test_scope_of_a_missing_blueprint_is_that_of_its_parents(app: Erlen) -> None
     app.register_blueprint(bp)
     app.add_url_rule("/x", "bp.made.by.hand", view)
     assert len(line_of(app, "bp.made.by.hand").before) == 1
-
-
-def test_limit_of_a_cookie_is_the_configured_one(app: Erlen) -> None:
-    assert line_of_default(app).coerce.response_class is app.response_class
-    app.config["MAX_COOKIE_SIZE"] = 10
-    sized = line_of_default(app).coerce.response_class
-    assert (sized.max_cookie_size, sized.__name__) == (10, "Response")
-
-
-def line_of_default(app: Erlen) -> Any:
-    return Plan(app).unmatched["http"]
 
 
 async def test_configuration_after_the_freeze_of_what_a_plan_reads_has_no_effect(

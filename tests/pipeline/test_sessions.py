@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
 from erlen import Erlen, abort, session, websocket
@@ -10,7 +11,12 @@ from erlen.context import current
 from erlen.exceptions import OutsideContextError, SessionClosedError
 from erlen.exchange.connection import Connection
 from erlen.exchange.response import Response
-from erlen.sessions import NullSession, Session, SessionInterface
+from erlen.sessions import (
+    NullSession,
+    SecureCookieSessionInterface,
+    Session,
+    SessionInterface,
+)
 
 
 class Store(SessionInterface):
@@ -84,6 +90,64 @@ async def test_se4_no_session_of_the_store_is_a_null_session(app: Erlen, store: 
 
     assert (await app.test_client().get("/none")).text == NullSession.__name__
     assert store.log == ["open"]
+
+
+class Late(SecureCookieSessionInterface):
+    """Awaits although it is no coroutine function, as decorated methods do."""
+
+    def open_session(self, app: Any, request: Connection) -> Any:
+        session = super().open_session(app, request)
+        return self.later(session) if request.path == "/late" else session
+
+    def save_session(self, app: Any, saved: Any, response: Response) -> Any:
+        return self.later(super().save_session, app, saved, response)
+
+    async def later(self, function: Any, *args: Any) -> Any:
+        await anyio.lowlevel.checkpoint()
+        return function(*args)
+
+
+async def test_what_saving_gives_to_await_is_awaited(app: Erlen) -> None:
+    """Law 2."""
+    app.session_interface = Late()
+    app.add_url_rule("/", "index", view_func=lambda: session.setdefault("name", "Ada"))
+    client = app.test_client()
+    await client.get("/")
+    assert client.get_cookie("session") is not None
+
+
+async def test_what_saving_gives_beside_that_is_let_be(app: Erlen) -> None:
+    class Chatty(SecureCookieSessionInterface):
+        def save_session(self, app: Any, saved: Any, response: Response) -> Any:
+            super().save_session(app, saved, response)
+            return "saved"
+
+    app.session_interface = Chatty()
+    app.add_url_rule("/", "index", view_func=lambda: session.setdefault("name", "Ada"))
+    assert "session" in (await app.test_client().get("/")).headers["set-cookie"]
+
+
+async def test_a_lazy_interface_cannot_open_by_awaiting(app: Erlen) -> None:
+    app.testing = True
+    app.session_interface = Late()
+    app.add_url_rule("/late", "index", view_func=lambda: str(session))
+    with pytest.raises(TypeError, match="Set lazy = False"):
+        await app.test_client().get("/late")
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("opened", [{}, "text", 5], ids=repr)
+async def test_what_is_no_session_is_named(app: Erlen, opened: Any, lazy: bool) -> None:
+    class Odd(SessionInterface):
+        def open_session(self, _app: Any, _request: Connection) -> Any:
+            return opened
+
+    app.testing = True
+    app.session_interface = Odd()
+    app.session_interface.lazy = lazy
+    app.add_url_rule("/", "index", view_func=lambda: str(session))
+    with pytest.raises(TypeError, match=f"Odd returned {opened!r} of type"):
+        await app.test_client().get("/")
 
 
 async def test_a_blocking_store_runs_in_the_thread_of_the_def_view(app: Erlen) -> None:

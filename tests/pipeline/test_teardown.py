@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 
 from erlen import Erlen, has_app_context, websocket
@@ -146,3 +147,55 @@ async def receive_nothing() -> Message:
 
 async def drop(_: Message) -> None:
     """Send nowhere."""
+
+
+class Outcome(BaseException):
+    """As test runners have it: no Exception, and no cancellation either."""
+
+
+async def test_pl4_hooks_run_after_one_that_raises_no_exception(
+    app: Erlen, errors: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: BaseException | None) -> None:
+        raise Outcome
+
+    app.teardown_request(fail)
+    with pytest.raises(Outcome):
+        await app.test_client().get("/")
+    assert [str(error) for error in errors] == ["first", "last"]
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_pl4_hooks_run_after_one_that_asyncio_cancels(app: Erlen) -> None:
+    import asyncio  # noqa: TID251  # the one thing that passes a shielded scope
+
+    log: list[str] = []
+    started = anyio.Event()
+    app.teardown_request(lambda _: log.append("last"))
+
+    @app.teardown_request
+    async def wait(_: BaseException | None) -> None:
+        started.set()
+        await anyio.sleep_forever()
+
+    scope, _ = request_scope(app, "/")
+    task = asyncio.ensure_future(app(scope, receive_nothing, drop))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert log == ["last"]
+
+
+async def test_a_hook_that_is_left_unfinished_awaits_nothing_more(
+    app: Erlen, errors: list[Exception]
+) -> None:
+    async def leave(_: BaseException | None) -> None:
+        raise GeneratorExit
+
+    app.teardown_request(leave)
+    scope, _ = request_scope(app, "/")
+    with pytest.raises(GeneratorExit):
+        await app(scope, receive_nothing, drop)
+    assert errors == []  # of the hooks after it none has run

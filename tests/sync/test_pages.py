@@ -1,5 +1,6 @@
 """Templates and files of ``def`` views."""
 
+import inspect
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,6 +29,7 @@ from erlen.sync import (
     stream_template,
     stream_template_string,
 )
+from erlen.sync.rendering import renderer
 from erlen.templating import rendering
 
 _TEMPLATES = {
@@ -542,3 +544,14 @@ def test_script_waits_for_what_is_awaitable(app: Erlen) -> None:
         assert render_template_string("{{ a }} {{ f() }}", f=variables) == (
             "awaited {&#39;a&#39;: &#39;awaited&#39;}"
         )
+
+
+async def word() -> str:
+    raise NotImplementedError
+
+
+def test_what_nobody_can_await_any_more_is_closed() -> None:
+    coroutine = word()
+    with pytest.raises(OutsideContextError):
+        renderer.wait(coroutine)
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED

@@ -10,6 +10,7 @@ from erlen import Erlen, Request
 from erlen.exceptions import OutsideContextError, RequestEntityTooLarge
 from erlen.sync import BlockingRequest, BlockingUploadFile, jsonify, request
 from erlen.sync.request import _Waiting
+from tests.exchange.wire import LEFT, feed, scope_of
 
 
 @pytest.fixture
@@ -241,10 +242,30 @@ def test_outside_of_a_request_it_stands_for_nothing() -> None:
 
 
 def test_every_name_of_a_request_is_here_too() -> None:
-    """Awaited ones block; ``body`` is the one that is only awaited: ``stream`` is in its place."""
+    """Awaited ones block; ``body`` is the one that is only awaited: ``stream`` is in its place.
+
+    A ``def`` function is not cancelled while it runs, so there is nothing to ``shield``.
+    """
     awaited = {"form", "files", "values", "data", "json", "get_json", "get_data", "close"}
     own = {name for name in vars(_Waiting) if not name.startswith("_")}
-    assert own == awaited | {"multipart", "stream"}
+    assert own == awaited | {"multipart", "stream", "is_disconnected", "wait_disconnected"}
     typed = {*dir(BlockingRequest), *BlockingRequest.__annotations__}
     names = {name for name in dir(Request) if not name.startswith("_")}
-    assert names - typed == {"on_json_loading_failed"}
+    assert names - typed == {"on_json_loading_failed", "shield"}
+
+
+async def test_a_def_view_asks_whether_its_client_is_there(app: Erlen) -> None:
+    messages = [{"type": "http.request", "body": b"", "more_body": False}, LEFT]
+    answers: list[bool] = []
+
+    def view() -> str:
+        answers.append(request.is_disconnected)
+        request.wait_disconnected()
+        answers.append(request.is_disconnected)
+        return ""
+
+    async def send(_message: Any) -> None: ...
+
+    app.get("/")(view)
+    await app(scope_of(), feed(*messages), send)
+    assert answers == [False, True]

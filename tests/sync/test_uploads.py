@@ -53,6 +53,15 @@ def test_field_that_was_left_empty_is_false(filename: str, expected: bool) -> No
     assert bool(BlockingUploadFile(UploadFile(None, filename))) is expected
 
 
+def test_ds4_it_is_a_file_for_who_wants_to_read_one(file: BlockingUploadFile) -> None:
+    assert (file.readable(), file.seekable(), file.writable()) == (True, True, False)
+    assert file.readlines() == [b"one\n", b"two\n"]
+    file.seek(0)
+    with io.TextIOWrapper(file) as text:  # type: ignore[type-var]  # reads, as any file does
+        assert text.read() == "one\ntwo\n"
+    assert file.closed
+
+
 def test_detached_file_is_the_callers(file: BlockingUploadFile) -> None:
     file.read(4)
     with file.detach() as stream:
@@ -93,7 +102,8 @@ async def test_library_reads_the_stream(size: int) -> None:
     assert await save(view, packed.getvalue()) == str(size)
 
 
-async def test_closed_file_says_so() -> None:
+@pytest.mark.parametrize("size", [5, 300_000])
+async def test_closed_file_says_so(size: int) -> None:
     def view() -> str:
         file = request.files["file"]
         file.close()
@@ -103,4 +113,4 @@ async def test_closed_file_says_so() -> None:
         except RuntimeError as error:
             return str(error)
 
-    assert "was used after it was closed" in await save(view, b"bytes")
+    assert "was used after it was closed" in await save(view, b"a" * size)

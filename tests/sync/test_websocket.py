@@ -95,5 +95,5 @@ async def test_synchronous_names_are_those_of_the_websocket(app: Erlen) -> None:
 def test_every_name_of_a_websocket_is_here_too() -> None:
     typed = {*dir(BlockingWebSocket), *BlockingWebSocket.__annotations__}
     names = {name for name in dir(WebSocket) if not name.startswith("_")}
-    assert names - typed == {"deny"}  # the pipeline's
+    assert names - typed == {"deny", "go_away", "leave"}  # the pipeline's
     assert "receive" in vars(_Waiting)

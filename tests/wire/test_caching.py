@@ -68,6 +68,13 @@ def test_ds6_every_change_of_a_response_is_told() -> None:
     assert told == ["public, max-age=60", "max-age=60", "max-age=60, no-store", "max-age=60"]
 
 
+def test_ds6_a_directive_may_be_deleted() -> None:
+    control = parse_cache_control_header("max-age=60, public", cls=ResponseCacheControl)
+    del control.max_age
+    del control.immutable
+    assert control.to_header() == "public"
+
+
 def test_ds6_response_directives_are_written() -> None:
     control = ResponseCacheControl()
     control.private = True

@@ -272,3 +272,8 @@ def test_ck5_zero_disables_the_size_limit() -> None:
     with pytest.raises(ValueError, match="takes 4095 bytes, over the limit of 4094"):
         dump_cookie("a", "x" * 4093, path=None, max_size=4094)
     assert dump_cookie("a", "x" * 4093, path=None, max_size=4095) == header
+
+
+def test_ck1_value_that_is_no_text_is_a_type_error_that_says_so() -> None:
+    with pytest.raises(TypeError, match=r"The cookie 'visits' has the value 5 of type int\. Give"):
+        dump_cookie("visits", 5)  # type: ignore[arg-type]  # what is often written

@@ -32,11 +32,13 @@ class Body:
     Attributes:
         max_length: Bytes allowed, ``None`` for no limit; may be changed before the first read.
         timeout: Seconds that may pass without a byte, ``None`` for no limit.
+        advice: What a 413 says besides; begins with a space.
     """
 
     __slots__ = (
         "_ahead", "_cached", "_changed", "_complete", "_declared", "_ended", "_failure", "_gone",
-        "_messages", "_receive", "_receiving", "_seen", "_started", "max_length", "timeout",
+        "_messages", "_receive", "_receiving", "_seen", "_started", "advice", "max_length",
+        "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -45,12 +47,14 @@ class Body:
         content_length: int | None = None,
         max_length: int | None = None,
         timeout: float | None = None,
+        advice: str = "",
     ) -> None:
         """*content_length* is what the request declares, ``None`` when it declares nothing."""
         self._receive = receive
         self._declared = content_length
         self.max_length = max_length
         self.timeout = timeout
+        self.advice = advice
         self._seen = 0
         self._messages = 0
         self._started = False
@@ -169,9 +173,10 @@ class Body:
 
     def _check_length(self, length: int) -> None:
         if self.max_length is not None and length > self.max_length:
+            text = f"{RequestEntityTooLarge.description}{self.advice}"
             if self._started:
-                self._fail(RequestEntityTooLarge())
-            raise RequestEntityTooLarge
+                self._fail(RequestEntityTooLarge(text))
+            raise RequestEntityTooLarge(text)
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise *error* now and at every later attempt: bytes are missing from here on."""
@@ -184,6 +189,11 @@ class Body:
             del error
 
     # --- the server -------------------------------------------------------------------------------
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server has said that the client left."""
+        return self._gone
 
     async def wait_disconnected(self) -> None:
         """Return when the client has left, holding at most one unread message of the body."""

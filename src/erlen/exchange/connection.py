@@ -36,10 +36,10 @@ class Connection(RequestFields):
         url_rule: The rule that matched, ``None`` when none did.
         view_args: Values of the rule's variables, ``None`` when none matched.
         routing_exception: Why no rule matched, ``None`` when one did.
-        has_uploads: Whether there are uploaded files to close at the end.
+        must_close: Whether there is something to close at the end: uploaded files, a listener.
     """
 
-    has_uploads: bool = False
+    must_close: bool = False
 
     def __init__(
         self,

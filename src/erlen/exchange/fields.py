@@ -78,6 +78,17 @@ class RequestFields:
         return self.headers.get("origin")
 
     @property
+    def last_event_id(self) -> str | None:
+        """Identifier of the last event that a client has got which comes back for the next ones.
+
+        ``None`` when there is none, as in a first request.
+
+        Source: WHATWG HTML, server-sent events, the ``Last-Event-ID`` header: UTF-8.
+        """
+        text = self.headers.get("last-event-id", "")
+        return text.encode("latin-1").decode("utf-8", "replace") or None
+
+    @property
     def sec_fetch_site(self) -> str | None:
         """How a browser's page and this host are related: ``same-origin``, ``cross-site`` …."""
         return self.headers.get("sec-fetch-site")

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal, Unpack, overload
 
+import anyio
+
 from erlen.exceptions import BadRequest, UnsupportedMediaType, WireError
 from erlen.exchange.body import Body
 from erlen.exchange.connection import Connection, RoutingFacts
@@ -12,10 +14,15 @@ from erlen.exchange.pending import Pending
 from erlen.exchange.settings import Settings
 from erlen.exchange.uploads import UploadFile
 from erlen.protocols import Receive, Scope
+from erlen.spawning import Child, spawn
 from erlen.wire.multidict import CombinedMultiDict, ImmutableMultiDict
 
 #: Bytes of a JSON body above which it is parsed in a thread, so that the loop keeps turning.
 JSON_THREAD_THRESHOLD = 256 * 1024
+_LIMIT = (
+    " The limit is MAX_CONTENT_LENGTH; a view may assign to request.max_content_length before it "
+    "reads the body."
+)
 
 
 class Request(Connection):
@@ -26,6 +33,8 @@ class Request(Connection):
     """
 
     _values: CombinedMultiDict[str, str] | None = None
+    _has_files = False
+    _listener: Child | None = None
 
     def __init__(
         self,
@@ -37,7 +46,11 @@ class Request(Connection):
         """As :class:`~erlen.exchange.connection.Connection`, with the server's *receive*."""
         super().__init__(scope, settings, **routing)
         self.body = Body(
-            receive, self.content_length, settings.max_content_length, settings.body_timeout
+            receive,
+            self.content_length,
+            settings.max_content_length,
+            settings.body_timeout,
+            _LIMIT if settings.debug else "",
         )
         self._json: dict[bool, Any] = {}
 
@@ -137,7 +150,8 @@ class Request(Connection):
 
     async def _load_form(self) -> FormData:
         data = await self._forms.load()
-        self.has_uploads = bool(data.files)
+        self._has_files = bool(data.files)
+        self.must_close = self.must_close or self._has_files
         return data
 
     async def _get_form(self) -> ImmutableMultiDict[str, str]:
@@ -183,9 +197,40 @@ class Request(Connection):
     def max_form_files(self, value: int | None) -> None:
         self._forms.max_files = value
 
+    # --- the client -------------------------------------------------------------------------------
+
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether the client has left.
+
+        The first question starts to listen; the event loop must have had a turn before another one
+        can be answered by ``True``.
+        """
+        if self._listener is None and not self.body.is_gone:
+            self._listener = spawn(self.body.wait_disconnected)
+            self.must_close = True
+        return self.body.is_gone
+
+    async def wait_disconnected(self) -> None:
+        """Return when the client has left; any number of tasks may wait, also while one reads."""
+        await self.body.wait_disconnected()
+
+    def shield(self) -> anyio.CancelScope:
+        """Return what keeps the block of a ``with`` from being cancelled, whoever leaves or stops.
+
+        Only asyncio's own ``task.cancel()`` goes through it.
+        """
+        return anyio.CancelScope(shield=True)
+
     async def close(self) -> None:
-        """Close the uploaded files; the end of the exchange does it."""
-        if self.has_uploads:
+        """Close the uploaded files and stop listening; the end of the exchange does it."""
+        if not self.must_close:
+            return
+        if self._listener is not None:
+            self._listener.cancel()
+            with self.shield():
+                await self._listener.wait()
+        if self._has_files:
             await self._forms.close()
 
     # --- JSON -------------------------------------------------------------------------------------

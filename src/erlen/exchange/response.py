@@ -61,6 +61,7 @@ class Response(ResponseConditions):
         headers: HeadersValue | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
+        direct_passthrough: bool = False,  # noqa: ARG002  # Flask's signature
     ) -> None:
         """Make a response.
 
@@ -72,6 +73,7 @@ class Response(ResponseConditions):
             headers: Header fields; a Content-Type here wins over *mimetype*'s default.
             mimetype: Media type; a charset is added where text needs one.
             content_type: The whole Content-Type, verbatim.
+            direct_passthrough: As in Flask; ignored, because a body is sent as it is anyway.
 
         Raises:
             ValueError: A status out of 200 to 599, or a header that HTTP does not allow.

@@ -113,13 +113,10 @@ class header_set:  # noqa: N801  # reads as an attribute
 
 
 class ResponseFields:
-    """What the header section of a response says, readable and assignable.
+    """What the header section of a response says, readable and assignable."""
 
-    Attributes:
-        max_cookie_size: Bytes of one Set-Cookie value; 0 for no limit.
-    """
-
-    max_cookie_size: ClassVar[int] = 4093
+    #: Seat: ``erlen.context`` puts here what tells the limit of the running application.
+    cookie_limit: ClassVar[Callable[[], int]]
 
     headers: Headers
 
@@ -224,13 +221,31 @@ class ResponseFields:
         name = "Content-Security-Policy"
         return parse_csp_header(self.headers.get(name), self._write_back(name))
 
+    @content_security_policy.setter
+    def content_security_policy(self, value: ContentSecurityPolicy | str | None) -> None:
+        self._set_or_remove("Content-Security-Policy", value and str(value))
+
     @property
     def content_security_policy_report_only(self) -> ContentSecurityPolicy:
         """Content-Security-Policy-Report-Only, directive by directive."""
         name = "Content-Security-Policy-Report-Only"
         return parse_csp_header(self.headers.get(name), self._write_back(name))
 
+    @content_security_policy_report_only.setter
+    def content_security_policy_report_only(
+        self, value: ContentSecurityPolicy | str | None
+    ) -> None:
+        self._set_or_remove("Content-Security-Policy-Report-Only", value and str(value))
+
     # --- cookies ----------------------------------------------------------------------------------
+
+    @property
+    def max_cookie_size(self) -> int:
+        """Bytes of one Set-Cookie value, 0 for no limit: ``MAX_COOKIE_SIZE`` of the application.
+
+        4093 where none runs; a subclass may have a number of its own.
+        """
+        return ResponseFields.cookie_limit()
 
     def set_cookie(
         self,

@@ -17,7 +17,6 @@ class Settings:
         max_content_length: Bytes of a request body, ``None`` for no limit.
         body_timeout: Seconds without a byte while a body is read, ``None`` for no limit.
         max_query_args: Pairs in a query string.
-        max_cookie_size: Bytes of one Set-Cookie value, 0 for no limit.
         max_message_size: Bytes of one WebSocket message.
         max_form_memory_size: Bytes of all text fields of a form, ``None`` for no limit.
         max_form_parts: Fields and files of a form, ``None`` for no limit.
@@ -31,7 +30,6 @@ class Settings:
     max_content_length: int | None
     body_timeout: float | None
     max_query_args: int
-    max_cookie_size: int
     max_message_size: int
     max_form_memory_size: int | None = 1024 * 1024
     max_form_parts: int | None = 1000
@@ -48,7 +46,6 @@ class Settings:
             max_content_length=config["MAX_CONTENT_LENGTH"],
             body_timeout=config["BODY_TIMEOUT"],
             max_query_args=config["MAX_QUERY_ARGS"],
-            max_cookie_size=config["MAX_COOKIE_SIZE"],
             max_message_size=config["MAX_WEBSOCKET_MESSAGE_SIZE"],
             max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
             max_form_parts=config["MAX_FORM_PARTS"],

@@ -7,6 +7,8 @@ from tempfile import TemporaryFile
 from threading import Lock
 from typing import BinaryIO
 
+import anyio
+
 from erlen.exceptions import ServiceUnavailable
 from erlen.exchange.file_work import in_thread
 
@@ -86,7 +88,11 @@ class Spool:
         """Forget everything that was written."""
         self._waiting = bytearray()
         if self._on_disk:
-            await in_thread(self._close)
+            try:
+                await in_thread(self._close)
+            except anyio.get_cancelled_exc_class():
+                self._close()  # asyncio's own task.cancel(), which no shield keeps off
+                raise
 
     async def _write_out(self, *, last: bool = False) -> None:
         try:

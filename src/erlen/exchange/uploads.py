@@ -75,6 +75,11 @@ class UploadFile(PartFields):
         """The same as :attr:`content_length`."""
         return self.content_length
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, which the end of its request does, or detached."""
+        return self._stream is None
+
     def __bool__(self) -> bool:
         return bool(self.filename)
 
@@ -188,7 +193,11 @@ async def close_all(uploads: Iterable[UploadFile]) -> None:
     streams = [stream for upload in uploads if (stream := upload._release()) is not None]
     if streams:
         with anyio.CancelScope(shield=True):
-            await in_thread(_close, streams)
+            try:
+                await in_thread(_close, streams)
+            except anyio.get_cancelled_exc_class():
+                _close(streams)  # asyncio's own task.cancel(), which no shield keeps off
+                raise
 
 
 def _close(streams: list[BinaryIO]) -> None:

@@ -6,6 +6,7 @@ not allow reaches the server.
 """
 
 import enum
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Unpack
 
@@ -24,6 +25,9 @@ from erlen.protocols import Exchange, Message, RawHeaders, Receive, Scope, Send
 from erlen.signals import emit, websocket_received, websocket_sent
 from erlen.wire.headers import Headers
 
+#: Seconds that a view has, when the application ends, to call ``receive()`` or to return.
+PATIENCE = 0.5
+
 
 class State(enum.Enum):
     """Where a WebSocket stands."""
@@ -41,6 +45,7 @@ class WebSocket(Connection):
         close_code: Close code once closed, ``None`` before.
         close_reason: The closing side's reason, ``""`` when it gave none.
         subprotocol: What was accepted, ``None`` when none was.
+        going_away: Whether the application ends, and this socket with it.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class WebSocket(Connection):
         self._opening = anyio.Lock()
         self._receiving = False
         self._closed_here = False
+        self._running: anyio.CancelScope | None = None
+        self.going_away = False
         self.state = State.CONNECTING
         self.close_code: int | None = None
         self.close_reason = ""
@@ -130,7 +137,8 @@ class WebSocket(Connection):
         """Return the next message; text as ``str``, binary as ``bytes``, empty ones too.
 
         Raises:
-            WebSocketDisconnect: The socket is closed; what arrived before was given first.
+            WebSocketDisconnect: The socket is closed; what arrived before was given first. When the
+                application ends, it is closed with 1001 and what arrived is not given.
             WebSocketStateError: Another task is receiving.
         """
         await self._ensure_open()
@@ -139,6 +147,9 @@ class WebSocket(Connection):
                 "Two tasks receive from one WebSocket, so neither would see every message. "
                 "Receive in one task and hand the messages on."
             )
+        if self.going_away:
+            await self.leave()
+            raise self._disconnected()
         self._receiving = True
         try:
             message = await self._receive()
@@ -265,6 +276,33 @@ class WebSocket(Connection):
         self._end(code, reason, here=True)
         await self._emit({"type": "websocket.close", "code": code, "reason": reason})
 
+    async def go_away(self, running: anyio.CancelScope) -> None:
+        """End the socket with the application; called beside its view, more than once perhaps.
+
+        A task that waits in :meth:`receive` gets :class:`WebSocketDisconnect` with 1001, as soon as
+        the peer has answered the close. A task that does not may go on to send, and gets it at its
+        next :meth:`receive`.
+
+        Args:
+            running: Cancelled when the socket is not closed :data:`PATIENCE` seconds later.
+        """
+        if self.going_away or self.state is State.CLOSED:
+            return
+        self.going_away = True
+        # PERF: a scope around each receive() would end it without the peer's answer, but costs
+        # 3.4 us on asyncio and 6.9 us on trio for every message, of 2.4 us for one that is echoed.
+        if self._receiving:
+            await self.leave()
+        else:
+            self._running = running
+            running.deadline = anyio.current_time() + PATIENCE
+
+    async def leave(self) -> None:
+        """Close with 1001, as if the peer had; does nothing when it is closed."""
+        if self.state is State.OPEN:
+            self._end(1001, "", here=False)
+            await self._emit({"type": "websocket.close", "code": 1001, "reason": ""})
+
     async def reject(self, code: int = 1008, reason: str = "") -> None:
         """Refuse so that a browser's script sees *code*: accept, then close.
 
@@ -297,6 +335,8 @@ class WebSocket(Connection):
         self.close_code = code
         self.close_reason = reason
         self._closed_here = here
+        if self._running is not None:
+            self._running.deadline = math.inf
 
     def _closed_by_peer(self, message: Message) -> WebSocketDisconnect:
         if self.state is not State.CLOSED:  # else the server only confirms our own close

@@ -58,7 +58,11 @@ for _signal in (
 
 async def announce_start(life: Life, context: Context) -> None:
     """Tell that the context is set and that hooks and view are about to run."""
-    heard.difference_update([signal for signal in heard if not signal.receivers])
+    for signal in tuple(heard):
+        if not signal.receivers:
+            heard.discard(signal)
+            if signal.receivers:  # a thread has connected one just now, and noted it before that
+                heard.add(signal)
     await announce(appcontext_pushed, context)
     await announce(life.started, context)
 

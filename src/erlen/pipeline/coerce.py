@@ -8,15 +8,18 @@ from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import Any
 
 from erlen.context import current_context
+from erlen.events import EventStream
 from erlen.exceptions import BadRequestKeyError, HTTPException, reason_phrase
 from erlen.exchange.connection import Connection
 from erlen.exchange.response import Response
 from erlen.protocols import JSONProvider
 from erlen.routing.rule import Rule
 from erlen.wire.headers import Headers
+from erlen.wire.multidict import MultiDict
 
 # PERF: tuples, because ``dict | list`` in a call would be built anew for each request, 0.15 us.
 _JSON = (dict, list)
+_PLAIN = (Response, EventStream)
 _BODIES = (str, bytes, bytearray, memoryview, AsyncIterable, Iterator)
 
 
@@ -83,11 +86,13 @@ class Coercion:
             return self.response_class(value)
         if isinstance(value, HTTPException):
             return self.error(value)
+        if isinstance(value, MultiDict):  # request.args and its like, which are dicts in Flask
+            return self._from_body(dict(value), source)
         raise self._unusable(value, source)
 
     def _own(self, response: Response) -> Response:
         """Return a plain response as one of the application's class, which hooks may count on."""
-        if type(response) is Response and self.response_class is not Response:
+        if type(response) in _PLAIN and not isinstance(response, self.response_class):
             response.__class__ = self.response_class
         return response
 

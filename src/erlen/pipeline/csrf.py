@@ -22,6 +22,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _OWN_SITES = {"same-origin", "none"}
 _OTHER_SITES = {"same-site", "cross-site"}
+_NO_ORIGIN = "it has a Cookie but no Origin"
+_TO_A_PROGRAM = (
+    "This request has a Cookie, and does not say where it comes from. "
+    "A program sends the Origin of this host with it."
+)
+_TO_A_PAGE = "This request came from a page of another site."
 #: Most characters that a log shows of what the peer sent.
 _SHOWN = 100
 
@@ -94,7 +100,7 @@ def check_origin(context: Context) -> None:
         printable(context.path, _SHOWN),
         reason,
     )
-    raise Forbidden("This request came from a page of another site.")
+    raise Forbidden(_TO_A_PROGRAM if reason == _NO_ORIGIN else _TO_A_PAGE)
 
 
 def _why_refused(context: Context) -> str | None:
@@ -113,7 +119,7 @@ def _why_refused(context: Context) -> str | None:
         if sites[0] not in _OTHER_SITES:
             return f"the Sec-Fetch-Site {printable(sites[0], _SHOWN)!r} is unknown"
     elif origin is None:
-        return "it has a Cookie but no Origin" if field_values(headers, b"cookie") else None
+        return _NO_ORIGIN if field_values(headers, b"cookie") else None
     elif is_same_origin(origin, context.scope.get("scheme", "http"), _host(context)):
         return None
     if origin in listed_origins(context.app.config["CSRF_TRUSTED_ORIGINS"]):

@@ -14,6 +14,7 @@ from erlen.exchange.response import Response
 from erlen.pipeline.adapt import adapt, name_of
 from erlen.pipeline.announce import announce, announce_start, heard
 from erlen.pipeline.endings import end_websocket
+from erlen.pipeline.going_away import until_shutdown
 from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
 from erlen.pipeline.recovery import recover
@@ -34,10 +35,10 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     line: Pipeline = context.line
     token = current_context.set(context)
     try:
-        outcome = await run(line, context)
         if line.is_websocket:
-            await end_websocket(context, outcome)
+            await end_websocket(context, await until_shutdown(context, run(line, context)))
         else:
+            outcome = await run(line, context)
             assert outcome is not None
             await answer(line, context, outcome)
     except (ClientDisconnected, WebSocketDisconnect) as left:

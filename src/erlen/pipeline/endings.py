@@ -17,7 +17,7 @@ async def end_websocket(context: Context, response: Response | None) -> None:
     """
     websocket = context.websocket
     if websocket.state is State.OPEN:
-        await websocket.close(1000)
+        await websocket.close(1001 if context.app.shutting_down.is_set() else 1000)
     elif websocket.state is State.CONNECTING:
         if response is not None:
             await websocket.deny(response, context)

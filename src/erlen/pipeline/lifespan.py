@@ -54,6 +54,7 @@ async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send)
         finally:
             current_context.reset(token)
             plan.app.threads.close()
+            plan.app.shutting_down.clear()
 
 
 class _Serving:
@@ -70,6 +71,7 @@ class _Serving:
         self._declared = plan.app.lifespan_declarations
         self._failures: list[Exception] = []
         self._entered = AsyncExitStack()
+        self._was_told = False
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Start, serve and stop; raise what failed, several failures as a group."""
@@ -82,6 +84,8 @@ class _Serving:
                 self._failures.append(error)
             finally:
                 self._declared.running = False
+                await self._drain()
+        await self._drain()  # what the functions after serving have started
         if len(self._failures) == 1:
             raise self._failures[0]
         if self._failures:
@@ -109,6 +113,12 @@ class _Serving:
         self._declared.running = True
         await send({"type": "lifespan.startup.complete"})
         await _expect("lifespan.shutdown", receive)
+        self._was_told = True
+        self._plan.app.shutting_down.set()
+
+    async def _drain(self) -> None:
+        """Wait for background tasks; where nobody has asked for a shutdown, cancel them at once."""
+        await self._plan.app.background_tasks.drain(hurried=not self._was_told)
 
     async def _enter(self, manager: Any) -> Any:
         value = await manager.__aenter__()

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from erlen.context import Context, current
 from erlen.exceptions import HTTPException, SetupError
 from erlen.exchange.request import Request
-from erlen.exchange.response import Response
 from erlen.exchange.settings import Settings
 from erlen.pipeline.adapt import Async, adapt
 from erlen.pipeline.admission import Admission
@@ -19,6 +18,7 @@ from erlen.pipeline.announce import REQUEST, WEBSOCKET, Life
 from erlen.pipeline.around_serving import LifespanDeclarations
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.csrf import guard_origin, needs_check
+from erlen.pipeline.limits import Limits
 from erlen.pipeline.registry import Declarations, Handlers
 from erlen.pipeline.sessions import Sessions
 from erlen.protocols import Application, Receive, Scope, Send
@@ -149,7 +149,7 @@ class Plan:
         )
         self._match = app.url_map.match
         self._settings = Settings.from_config(app.config, app.json)
-        self._coerce = Coercion(_sized(app.response_class, self._settings), app.json)
+        self._coerce = Coercion(app.response_class, app.json)
         self._sessions = Sessions(app)
         self._scopes: dict[tuple[str, bool], Pipeline] = {}
         self._fixed: dict[bytes, FixedPath] = {}
@@ -223,7 +223,10 @@ class Plan:
             guards = line.guards
             if not rule.websocket and needs_check(view, rule.methods, scopes, self.app.config):
                 guards = (guard_origin, *guards)
-            return replace(line, view=adapt(view), guards=guards)
+            cancels = self.app.config["CANCEL_ON_DISCONNECT"] and not rule.websocket
+            limits: Limits = rule.limits or Limits()
+            limited = limits.applied_to(adapt(view), cancels)
+            return replace(line, view=limited, guards=guards)
         if rule.build_only or rule.redirect_to is not None:
             return None
         raise SetupError(
@@ -283,11 +286,3 @@ async def _raise_routing_exception(**_view_args: Any) -> Any:
     error = current().routing_exception
     assert error is not None
     raise error
-
-
-def _sized(response_class: type[Response], settings: Settings) -> type[Response]:
-    """Return *response_class* with the configured limit of a cookie."""
-    if response_class.max_cookie_size == settings.max_cookie_size:
-        return response_class
-    members = {"max_cookie_size": settings.max_cookie_size}
-    return type(response_class.__name__, (response_class,), members)

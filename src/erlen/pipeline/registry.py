@@ -117,7 +117,9 @@ class Registry(abc.ABC):
             endpoint: Name of the rule for ``url_for``; the view's name when not given.
             options: ``methods`` (default GET), ``defaults``, ``host``, ``subdomain``,
                 ``strict_slashes``, ``merge_slashes``, ``redirect_to``, ``alias``, ``build_only``,
-                ``provide_automatic_options``.
+                ``provide_automatic_options``; ``timeout``, seconds for the view, which is then
+                cancelled and answered by 503; ``cancel_on_disconnect``, to cancel it when its
+                client leaves.
 
         Raises:
             SetupError, ValueError, LookupError, TypeError: The rule cannot work; names it.

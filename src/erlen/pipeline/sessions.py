@@ -9,6 +9,7 @@ from erlen.exchange.response import Response
 from erlen.exchange.websocket import State, WebSocket
 from erlen.pipeline.adapt import Async, adapt
 from erlen.protocols import Application, RawHeaders
+from erlen.signals import discard
 
 
 class _App(Application, Protocol):
@@ -53,12 +54,26 @@ class Sessions:
                 f"The session of {type(self._interface).__name__} must be awaited, and this "
                 "context did not. Use it inside of an exchange or of 'async with' a context."
             )
-        self._keep(context, self._interface.open_session(self._app, context.exchange))
+        session = self._interface.open_session(self._app, context.exchange)
+        if hasattr(session, "__await__"):
+            discard([session])
+            raise TypeError(
+                f"open_session() of {type(self._interface).__name__} gave something to await, but "
+                "the class says that it needs no I/O. Set lazy = False in the class."
+            )
+        self._keep(context, session)
         return context.opened_session
 
     def _keep(self, context: Context, session: Any) -> None:
         if session is None:
             session = self._interface.make_null_session(self._app)
+        try:
+            session.accessed = False
+        except AttributeError:
+            raise TypeError(
+                f"open_session() of {type(self._interface).__name__} returned {session!r} of type "
+                f"{type(session).__name__}. Return an object of a subclass of Session, or None."
+            ) from None
         context.opened_session = session
         exchange = context.exchange
         if isinstance(exchange, WebSocket):
@@ -84,7 +99,9 @@ class Sessions:
         session = context.opened_session
         if not self._interface.is_null_session(session):
             if self._save is None:
-                self._interface.save_session(self._app, session, response)
+                saving = self._interface.save_session(self._app, session, response)
+                if inspect.isawaitable(saving):  # by a decorator, a partial, super()
+                    await saving
             else:
                 await self._save(self._app, session, response)
         _close(session)

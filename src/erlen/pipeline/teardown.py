@@ -1,5 +1,8 @@
 """Floor 6: the end of a context: every teardown hook runs, and what it holds is given back."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import anyio
 
 from erlen.context import Context
@@ -15,24 +18,36 @@ async def tear_down(line: Pipeline, context: Context) -> None:
     Raises:
         Exception: What the first failing hook raised, in tests and debug mode, when nothing else
             is being raised.
+        BaseException: The first that is no ``Exception``: asyncio's own ``task.cancel()``, which no
+            shield keeps off, or what a hook raised. The other hooks have run too.
     """
     failures: list[Exception] = []
+    interruptions: list[BaseException] = []
+
+    async def isolated(function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        try:
+            await function(*args)
+        except GeneratorExit:
+            raise  # the task itself ends, unfinished, and can await nothing more
+        except Exception as error:  # noqa: BLE001  # the next ones must run too
+            failures.append(error)
+        except BaseException as error:  # noqa: BLE001  # as above
+            interruptions.append(error)
+
     try:
         with anyio.CancelScope(shield=True):
             for teardown in line.teardown:
-                try:
-                    await teardown(context.error)
-                except Exception as error:  # noqa: BLE001  # the next ones must run too
-                    failures.append(error)
+                await isolated(teardown, context.error)
             if heard:
-                try:
-                    await announce_end(line.life, context)
-                except Exception as error:  # noqa: BLE001  # what is held must be given back
-                    failures.append(error)
+                await isolated(announce_end, line.life, context)
             await context.close()
     finally:
         context.release()
-    conclude(context, failures)
+    if not interruptions:
+        return conclude(context, failures)
+    for failure in failures:
+        context.app.log_exception(failure)
+    raise interruptions.pop(0)
 
 
 def conclude(context: Context, failures: list[Exception]) -> None:

@@ -21,11 +21,12 @@ class TemplateWords(Registry):
     """
 
     jinja_environment: "type[Environment] | None" = None
+    jinja_options: dict[str, Any] = {}  # noqa: RUF012  # each application copies its class's
 
     def __init__(self) -> None:
         """Templates know erlen's words only."""
         super().__init__()
-        self.jinja_options: dict[str, Any] = {}
+        self.jinja_options = dict(self.jinja_options)
         self._template_words: Mapping[str, dict[str, Callable[..., Any]]] = {
             "filters": {},
             "tests": {},

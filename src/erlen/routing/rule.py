@@ -67,13 +67,14 @@ class Rule:
         is_branch: Whether the text ends with a slash.
         is_leaf: The opposite.
         target: Free for whoever serves the rule; routing never looks at it.
+        limits: The same, for what is declared with the rule.
     """
 
     __slots__ = (
         "_write_domain", "_write_path", "alias", "arguments", "build_only", "defaults", "domain",
-        "endpoint", "host", "is_branch", "is_final", "key", "map", "merge_slashes", "methods",
-        "origin", "parts", "path", "preferred", "provide_automatic_options", "redirect_to", "rule",
-        "strict_slashes", "subdomain", "target", "value_names", "websocket",
+        "endpoint", "host", "is_branch", "is_final", "key", "limits", "map", "merge_slashes",
+        "methods", "origin", "parts", "path", "preferred", "provide_automatic_options",
+        "redirect_to", "rule", "strict_slashes", "subdomain", "target", "value_names", "websocket",
     )  # fmt: skip
 
     def __init__(
@@ -113,6 +114,7 @@ class Rule:
         self.provide_automatic_options = provide_automatic_options
         self.origin = origin
         self.target: Any = None
+        self.limits: Any = None
         self.is_branch = rule.endswith("/")
         self.path = Template(rule)
         self.domain: Template | None = None

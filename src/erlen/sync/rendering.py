@@ -17,18 +17,19 @@ from collections.abc import (
 )
 from contextlib import closing
 from inspect import isawaitable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import jinja2
 from blinker import NamedSignal
 
 from erlen.context import Context
 from erlen.pipeline.adapt import plain_of
-from erlen.signals import emit_now
+from erlen.signals import discard, emit_now
 from erlen.sync.bridge import Each, settle, wait_for
 from erlen.templating import Environment, Renderer
 from erlen.templating.rendering import Fragments, give_each
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: How errors call what waits.
@@ -55,7 +56,7 @@ class ThreadRenderer(Renderer):
         """Call the receivers, and have awaited what they give to be awaited."""
         waiting = emit_now(signal, running.app, **values)
         if waiting:
-            wait_for(_NAME, _await_each, waiting)
+            _wait_or_discard(waiting, _await_each, waiting)
 
     async def write(self, template: jinja2.Template, rendered: Any) -> str:
         """Join what is rendered; in a thread nobody has to be let in between."""
@@ -80,11 +81,26 @@ class ThreadRenderer(Renderer):
 
     def wait(self, value: Awaitable[T], /) -> T:
         """Return what *value* gives when it is awaited."""
-        return wait_for(_NAME, settle, value)
+        return _wait_or_discard([value], settle, value)
 
     def iterate(self, items: AsyncIterable[T], /) -> Iterable[T]:
         """Return the items, each waited for when it is asked for."""
         return Each(_NAME, items)
+
+
+def _wait_or_discard(
+    waiting: Iterable[Awaitable[Any]],
+    function: Callable[P, Coroutine[Any, Any, T]],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Wait for *function*, which awaits *waiting*, unless its task has ended."""
+    try:
+        return wait_for(_NAME, function, *args, **kwargs)
+    except BaseException:
+        discard(waiting)
+        raise
 
 
 async def _await_each(waiting: Iterable[Awaitable[Any]]) -> None:

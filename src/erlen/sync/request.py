@@ -118,9 +118,22 @@ class _Waiting:
         """
         return map(BlockingPart, Each("request.multipart()", _request.multipart()))
 
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether the client has left; the first question starts to listen."""
+        return wait_for("request.is_disconnected", _ask)
+
+    def wait_disconnected(self) -> None:
+        """Return when the client has left."""
+        wait_for("request.wait_disconnected()", _request.wait_disconnected)
+
     def close(self) -> None:
         """Close the uploaded files; the end of the exchange does it."""
         wait_for("request.close()", _request.close)
+
+
+async def _ask() -> bool:
+    return _request.is_disconnected
 
 
 class BlockingRequest(_Waiting, Connection):
@@ -131,14 +144,14 @@ class BlockingRequest(_Waiting, Connection):
         max_form_memory_size: Bytes allowed in all text fields; assign before the form is read.
         max_form_parts: Text fields and files allowed; assign before the form is read.
         max_form_files: Files allowed; assign before the form is read.
-        has_uploads: Whether files were read that are still to be closed.
+        must_close: Whether there is something to close at the end: uploaded files, a listener.
     """
 
     max_content_length: int | None
     max_form_memory_size: int | None
     max_form_parts: int | None
     max_form_files: int | None
-    has_uploads: bool
+    must_close: bool
 
 
 class _RequestProxy(_Waiting, Proxy):

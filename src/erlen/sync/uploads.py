@@ -67,6 +67,10 @@ class BlockingUploadFile(PartFields):
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.stream)
 
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        """Return the rest as lines, with their newlines; no further ones after *hint* bytes."""
+        return self.stream.readlines(hint)
+
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
         """Go on reading at another place, and return it."""
         return self.stream.seek(offset, whence)
@@ -74,6 +78,28 @@ class BlockingUploadFile(PartFields):
     def tell(self) -> int:
         """Return where reading has got to."""
         return self.stream.tell()
+
+    # What is asked of a file before it is read: by io.TextIOWrapper, for one.
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def writable(self) -> bool:
+        """It is not."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing, since nothing is written."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, which the end of its request does, or detached."""
+        return self._upload.closed
 
     def save(self, destination: str | PathLike[str] | IO[bytes], buffer_size: int = BUFFER) -> None:
         """Write the whole file to *destination*, wherever reading has got to.
@@ -94,7 +120,10 @@ class BlockingUploadFile(PartFields):
 
     def close(self) -> None:
         """Close the file; may be called again."""
-        wait_for("file.close()", self._upload.close)
+        # Without the bridge: it may be called by what collects garbage, in any thread.
+        stream = self._upload._release()
+        if stream is not None:
+            stream.close()
 
 
 class BlockingFiles(ImmutableMultiDict[str, BlockingUploadFile]):

@@ -10,6 +10,7 @@ import anyio
 from erlen.protocols import ASGIApp
 from erlen.sessions import SessionMixin
 from erlen.testing.arguments import BuildOptions, RequestOptions, absolute_url, httpx_options
+from erlen.testing.background import BackgroundWork
 from erlen.testing.binding import httpx
 from erlen.testing.cookies import StoredCookie, find_cookie, make_jar, stored
 from erlen.testing.lifespan import Lifespan, LifespanError
@@ -44,8 +45,8 @@ class Client(httpx.AsyncClient):
 
     It takes httpx's arguments and Flask's (``query_string``, ``data`` with files, ``content_type``,
     ``base_url``) on every verb, and returns httpx responses with Flask's words. Used with ``async
-    with`` it runs the application's lifespan. Every call of the application is watched by
-    :class:`~erlen.testing.conduct.ConductChecker`.
+    with`` it runs the application's lifespan, and waits at its end for background tasks. Every call
+    of the application is watched by :class:`~erlen.testing.conduct.ConductChecker`.
 
     Attributes:
         app: The application.
@@ -79,7 +80,8 @@ class Client(httpx.AsyncClient):
             raise_app_exceptions: Whether an exception of the application is raised in the test,
                 or turned into what a server makes of it (500, or a broken connection). ``None``
                 asks ``app.config`` for TESTING, DEBUG and PROPAGATE_EXCEPTIONS each time, and
-                raises when there is no ``config``.
+                raises when there is no ``config``. What background tasks raise is raised when
+                the client is left or closed.
             client: Address and port of the peer in the scope.
             root_path: The scope's ``root_path``. A *base_url* without a path gets it as its path.
             options: What else ``httpx.AsyncClient`` takes (``auth``, ``params``, ``event_hooks``,
@@ -88,6 +90,7 @@ class Client(httpx.AsyncClient):
         self.app = app
         self._raise_app_exceptions = raise_app_exceptions
         self._lifespan = Lifespan(app, httpx.Timeout(timeout).read)
+        self._background = BackgroundWork(app)
         self._entered = False
         self._asgi = ASGITransport(
             app, raises=self._raises, prepare=self._prepare, root_path=root_path, client=client
@@ -139,6 +142,13 @@ class Client(httpx.AsyncClient):
             exc_value.add_note(f"The application's shutdown failed, too: {error!r}")
         finally:
             await super().__aexit__(exc_type, exc_value, traceback)
+        self._background.report(raises=self._raises(), instead_of=exc_value)
+
+    async def aclose(self) -> None:
+        """Close a client that is used without ``async with``, after the background tasks' end."""
+        await self._background.wait()
+        await super().aclose()
+        self._background.report(raises=self._raises())
 
     def _check_lifespan(self) -> None:
         if not self._entered and getattr(self.app, "needs_lifespan", False):

@@ -4,8 +4,10 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, TypeVar, cast
 
+from erlen.events import ServerSentEvent
 from erlen.exceptions import reason_phrase
 from erlen.testing.binding import httpx
+from erlen.testing.events import parse_events
 
 __all__ = ["LiveBody", "Response"]
 
@@ -123,3 +125,10 @@ class Response(httpx.Response):
     def aiter_lines(self) -> AsyncGenerator[str, None]:
         """As httpx has it: the body by lines, without their ends."""
         return self._kept(super().aiter_lines())
+
+    def events(self) -> AsyncGenerator[ServerSentEvent, None]:
+        """Give each server-sent event when it arrives, with the fields that it was sent with.
+
+        Its data is text. As in a browser, comments and events without data are left out.
+        """
+        return self._kept(parse_events(self.aiter_bytes()))

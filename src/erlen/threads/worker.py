@@ -3,6 +3,7 @@
 Threads are kept for the next exchange; an idle one ends after :data:`IDLE_SECONDS`.
 """
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -66,10 +67,11 @@ class Threads:
 
     def close(self) -> None:
         """End the idle threads; one that is in use ends by itself after it was given back."""
-        while self._idle:
-            thread = self._idle.pop()
-            thread.inbox.queue.put(None)
-            thread.join()
+        with contextlib.suppress(IndexError):  # none is left; the last may have retired just now
+            while True:
+                thread = self._idle.pop()
+                thread.inbox.queue.put(None)
+                thread.join()
 
     def _places(self) -> Places:
         try:

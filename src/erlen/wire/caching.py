@@ -125,6 +125,9 @@ class _Directive(Generic[_T]):
         else:
             instance[self.name] = self.dump(value)
 
+    def __delete__(self, instance: _Directives) -> None:
+        instance.pop(self.name, None)
+
 
 class _Flag(_Directive[bool]):
     """True or False."""

@@ -130,6 +130,7 @@ def dump_cookie(
     Raises:
         ValueError: The developer's mistake: a browser would refuse the cookie, or an argument
             would smuggle in another attribute.
+        TypeError: *value* is no text.
 
     Source: RFC 6265 section 4.1; draft-ietf-httpbis-rfc6265bis sections 4.1.3 (prefixes) and
     5.6.7 (SameSite).
@@ -209,6 +210,11 @@ def _check_name(
 
 
 def _dump_value(key: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(
+            f"The cookie {key!r} has the value {value!r} of type {type(value).__name__}. "
+            "Give text: str(value) of a number."
+        )
     if _PLAIN_VALUE.fullmatch(value):
         return value
     try:

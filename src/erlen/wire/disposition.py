@@ -18,7 +18,8 @@ _INVISIBLE: Final = re.compile(
 )
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _SEPARATOR: Final = re.compile(r"[/\\]")
-_UNSAFE_IN_ASCII: Final = re.compile(r"[/\\%]")
+#: Some readers decode percent signs, and the standard library's takes ``<>`` for quotes.
+_UNSAFE_IN_ASCII: Final = re.compile(r"[/\\%<>]")
 # SPEC: RFC 8187 section 3.2.1 attr-char, beside the letters, digits and "_.-~" of quote().
 _ATTR_SAFE: Final = "!#$&+^`|"
 _MAX_BYTES: Final = 255
@@ -37,8 +38,8 @@ def dump_content_disposition(kind: str, filename: str | None = None) -> str:
         ValueError: *kind* is no token; *filename* has a line break or NUL, or comes to nothing,
             ``.`` or ``..``.
 
-    Source: RFC 6266 section 4.3 and appendix D. ``filename`` is ASCII and without percent signs,
-    which some readers decode; where that changes the name, ``filename*`` tells it, and wins.
+    Source: RFC 6266 section 4.3 and appendix D. ``filename`` is ASCII and without what some
+    readers change; where that changes the name, ``filename*`` tells it, and wins.
     """
     if _TOKEN.fullmatch(kind) is None:
         raise ValueError(f"{kind!r} is no disposition. Use 'attachment' or 'inline'.")

@@ -1,20 +1,19 @@
-"""Floor 8: serve an application on uvicorn, for development."""
+"""Floor 8: put a server together and run it."""
 
-import errno
 import inspect
 import os
-import socket
-import sys
 from collections.abc import Iterable
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from typing import Any
 
 import anyio
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
-from uvicorn.supervisors import ChangeReload
+from uvicorn.config import LOGGING_CONFIG
 
 from erlen.app import Erlen
+from erlen.serving.addresses import choose, listen, start_line
+from erlen.serving.reloading import Reloader
+from erlen.serving.server import Server
+from erlen.serving.terminal import say
 
 #: Options of uvicorn's ``Config`` that :func:`run` sets itself or cannot honour: it serves one
 #: application object on one TCP socket.
@@ -26,6 +25,11 @@ _LOG_CONFIG: dict[str, Any] = {
     "loggers": {**LOGGING_CONFIG["loggers"], "uvicorn.error": {"level": "WARNING"}},
 }
 
+#: Seconds that requests in flight have to finish, when the server ends.
+GRACE = 30
+#: The same in debug mode and with reload: who has saved a file waits for it.
+DEVELOPMENT_GRACE = 1
+
 
 def run(
     app: Erlen,
@@ -35,7 +39,7 @@ def run(
     reload_from: str | None = None,
     **options: Any,
 ) -> None:
-    """Serve until interrupted; return after CTRL+C, when everything has shut down.
+    """Serve until CTRL+C or SIGTERM; return when everything has shut down.
 
     While the ``erlen`` command imports the module that calls this, it only warns and returns.
 
@@ -60,25 +64,28 @@ def run(
             "code, or await uvicorn.Server(uvicorn.Config(app)).serve() in the running loop."
         )
     if "ERLEN_LOADING" in os.environ:
-        _say(
+        say(
             " * run() was ignored, because the 'erlen' command only imports this module. "
             "Put the call below 'if __name__ == \"__main__\":'."
         )
         return
     _check_options(options)
-    with _listen(*_address(app, host, port)) as listener:
-        served: Any = reload_from or app
+    reloads = reload_from is not None
+    with listen(*choose(app, host, port)) as listener:
         config = uvicorn.Config(
-            served, factory=bool(reload_from), reload=bool(reload_from), **_settings(app) | options
+            reload_from or app,
+            factory=reloads,
+            reload=reloads,
+            **_settings(app, reloads=reloads) | options,
         )
-        server = _Server(config, _start_line(app.name, listener, tls=config.is_ssl))
+        server = Server(config, start_line(app.name, listener, tls=config.is_ssl))
         try:
-            if reload_from:
-                ChangeReload(config, target=server.run, sockets=[listener]).run()
+            if reloads:
+                Reloader(config, target=server.run, sockets=[listener]).run()
             else:
                 server.run(sockets=[listener])
         except KeyboardInterrupt:
-            pass  # uvicorn raises CTRL+C again after it has shut down
+            pass  # the second CTRL+C
 
 
 def in_event_loop() -> bool:
@@ -90,24 +97,7 @@ def in_event_loop() -> bool:
     return True
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, with our start line, and an exit code for a shutdown that failed."""
-
-    def __init__(self, config: uvicorn.Config, start_line: str) -> None:
-        super().__init__(config)
-        self._start_line = start_line
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        _say(self._start_line)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
-        if self.lifespan.should_exit:
-            sys.exit(STARTUP_FAILURE)
-
-
-def _settings(app: Erlen) -> dict[str, Any]:
+def _settings(app: Erlen, *, reloads: bool) -> dict[str, Any]:
     """Return erlen's choices among uvicorn's options."""
     config = app.config
     return {
@@ -127,7 +117,7 @@ def _settings(app: Erlen) -> dict[str, Any]:
         # next unless it is reset.
         "reset_contextvars": True,
         "lifespan": "on",
-        "timeout_graceful_shutdown": 30,
+        "timeout_graceful_shutdown": DEVELOPMENT_GRACE if reloads or app.debug else GRACE,
         "log_config": _LOG_CONFIG,
     }
 
@@ -140,60 +130,3 @@ def _check_options(options: Iterable[str]) -> None:
             f"run() does not take {', '.join(map(repr, wrong))}. It takes host, port and uvicorn's "
             "options for one process on one TCP socket; for others start 'uvicorn module:app'."
         )
-
-
-def _address(app: Erlen, host: str | None, port: int | None) -> tuple[str, int]:
-    """Fill what was not given from ``SERVER_NAME``, then from the defaults."""
-    name = app.config["SERVER_NAME"] or ""
-    try:
-        configured = urlsplit(f"//{name}")
-        configured_port = configured.port
-    except ValueError as error:
-        _refuse(f"SERVER_NAME is {name!r}: {error}. Write it as 'host' or 'host:port'.")
-    if port is None:
-        port = 5000 if configured_port is None else configured_port
-    return host or configured.hostname or "127.0.0.1", port
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        _refuse(f"There is no port {port}. Choose one up to 65535, or 0 for any free one.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be a name
-        _refuse(_reason(error, host, port))
-
-
-def _reason(error: OSError | UnicodeError, host: str, port: int) -> str:
-    """Say why nothing can listen there, and what to do."""
-    number = getattr(error, "errno", None)
-    if number == errno.EADDRINUSE:
-        return (
-            f"Port {port} of {host} is in use by another program. "
-            "Stop that program, or choose another port (0 for any free one)."
-        )
-    if number == errno.EACCES:
-        return f"Port {port} of {host} needs administrator rights. Choose a port from 1024 upwards."
-    return (
-        f"Nothing can listen on port {port} of {host!r}: {error}. "
-        "Choose an address of this machine, for example 127.0.0.1."
-    )
-
-
-def _start_line(name: str, listener: socket.socket, *, tls: bool) -> str:
-    host, port = listener.getsockname()[:2]
-    if ":" in host:
-        host = f"[{host}]"
-    scheme = "https" if tls else "http"
-    return f" * Serving erlen app {name!r} at {scheme}://{host}:{port} (Press CTRL+C to stop)"
-
-
-def _refuse(reason: str) -> NoReturn:
-    _say(f"Error: {reason}")
-    sys.exit(STARTUP_FAILURE)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

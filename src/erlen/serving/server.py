@@ -1,0 +1,96 @@
+"""Floor 8: uvicorn's server, ended so that nothing hangs and nothing in flight is lost."""
+
+import logging
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+import anyio
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+
+from erlen.app import Erlen
+from erlen.serving.terminal import say
+
+#: Seconds that WebSockets have to close with 1001, before uvicorn closes them with 1012.
+WEBSOCKET_SECONDS = 1.0
+#: Seconds that uvicorn waits before it looks whether requests are left; they count as grace, too.
+_PAUSE = 0.1
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which tells the application at once that it is about to end.
+
+    The first CTRL+C or SIGTERM ends it: nothing new is accepted, WebSockets and event streams end
+    by themselves, requests have ``timeout_graceful_shutdown`` seconds to finish and are cancelled
+    then, the lifespan ends. A second CTRL+C ends it where it stands.
+    """
+
+    def __init__(self, config: uvicorn.Config, start_line: str) -> None:
+        """*start_line* is written when the application has started."""
+        super().__init__(config)
+        self._start_line = start_line
+        self._began: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, listen, and say so."""
+        await super().startup(sockets)
+        say(self._start_line)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's
+        """Begin the end; raise ``KeyboardInterrupt`` at the second CTRL+C.
+
+        uvicorn's own notes the signal and raises it again at the end, so that the program would die
+        of a SIGTERM although it ended in order.
+        """
+        if self.should_exit and sig == signal.SIGINT:
+            # Else there was a traceback of everything that is cancelled.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            # Raised, so that it gets through a view that holds up the event loop, too.
+            raise KeyboardInterrupt
+        self.should_exit = True
+        self._begin_shutdown()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is being served, then the application."""
+        self._begin_shutdown()  # of an application that was not there yet at the signal
+        for server in self.servers:
+            server.close()
+        await self._wait_for_websockets()
+        await super().shutdown(sockets)
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+
+    def _begin_shutdown(self) -> None:
+        """Tell the application that is served, which uvicorn may have wrapped."""
+        if self._began is None:
+            self._began = time.monotonic()
+        served = getattr(self.config, "loaded_app", None)
+        while served is not None:
+            if isinstance(served, Erlen):
+                served.begin_shutdown()
+                return
+            served = getattr(served, "app", None)
+
+    async def _wait_for_websockets(self) -> None:
+        """Return when none is open, or a second or three quarters of the grace after the signal.
+
+        What is left of the grace then is uvicorn's. That is more than a view is waited for.
+        """
+        assert self._began is not None
+        grace = self.config.timeout_graceful_shutdown
+        limit = WEBSOCKET_SECONDS if grace is None else min(WEBSOCKET_SECONDS, grace * 0.75)
+        with anyio.move_on_after(limit - (time.monotonic() - self._began)):
+            while self._has_websockets():  # noqa: ASYNC110  # uvicorn tells nobody
+                await anyio.sleep(0.01)
+        if grace is not None:
+            left = max(0.0, grace - _PAUSE - (time.monotonic() - self._began))
+            self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # as float too
+
+    def _has_websockets(self) -> bool:
+        kind = self.config.ws_protocol_class
+        return kind is not None and any(
+            isinstance(connection, kind) for connection in self.server_state.connections
+        )
