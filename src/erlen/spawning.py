@@ -112,16 +112,16 @@ def spawn(
         RuntimeError: No event loop runs in this thread.
     """
     loop = running_loop()
-    name = name or getattr(function, "__qualname__", None) or repr(function)
-    child = Child(name, loop)
+    named: str = name or getattr(function, "__qualname__", None) or repr(function)
+    child = Child(named, loop)
     create_task = getattr(loop, "create_task", None)
     if create_task is None:
         from trio.lowlevel import spawn_system_task
 
-        spawn_system_task(child._run_in_trio, function, args, name=name, context=copy_context())
+        spawn_system_task(child._run_in_trio, function, args, name=named, context=copy_context())
     else:
         # The end is told by asyncio: a task that is cancelled before its first step never runs.
-        task = create_task(child._run(function, args), name=name)
+        task = create_task(child._run(function, args), name=named)
         _tasks.add(task)
         task.add_done_callback(child._end_in_asyncio)
     return child

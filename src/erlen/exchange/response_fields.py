@@ -116,7 +116,7 @@ class ResponseFields:
     """What the header section of a response says, readable and assignable."""
 
     #: Seat: ``erlen.context`` puts here what tells the limit of the running application.
-    cookie_limit: ClassVar[Callable[[], int]]
+    cookie_limit: ClassVar["staticmethod[[], int]"]
 
     headers: Headers
 

@@ -6,9 +6,11 @@ import socket
 import sys
 import time
 from types import FrameType
+from typing import Any, NoReturn
 
 import anyio
 import uvicorn
+from anyio.lowlevel import current_token
 from uvicorn.config import STARTUP_FAILURE
 
 from erlen.app import Erlen
@@ -25,7 +27,8 @@ class Server(uvicorn.Server):
 
     The first CTRL+C or SIGTERM ends it: nothing new is accepted, WebSockets and event streams end
     by themselves, requests have ``timeout_graceful_shutdown`` seconds to finish and are cancelled
-    then, the lifespan ends. A second CTRL+C ends it where it stands.
+    then, the lifespan ends. A second CTRL+C ends it where it stands, and a third one what holds up
+    the event loop.
     """
 
     def __init__(self, config: uvicorn.Config, start_line: str) -> None:
@@ -33,25 +36,34 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._start_line = start_line
         self._began: float | None = None
+        self._loop: Any = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, listen, and say so."""
+        self._loop = current_token().native_token
         await super().startup(sockets)
         say(self._start_line)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's
-        """Begin the end; raise ``KeyboardInterrupt`` at the second CTRL+C.
+        """Begin the end at the first signal, break off at the second CTRL+C.
 
         uvicorn's own notes the signal and raises it again at the end, so that the program would die
         of a SIGTERM although it ended in order.
         """
-        if self.should_exit and sig == signal.SIGINT:
-            # Else there was a traceback of everything that is cancelled.
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-            # Raised, so that it gets through a view that holds up the event loop, too.
-            raise KeyboardInterrupt
-        self.should_exit = True
-        self._begin_shutdown()
+        if not self.should_exit:
+            self.should_exit = True
+            self._begin_shutdown()
+        elif sig == signal.SIGINT:
+            self._break_off()
+
+    def _break_off(self) -> None:
+        if self.force_exit or self._loop is None:
+            _interrupt()  # the third CTRL+C: something holds up the event loop
+        self.force_exit = True
+        # Else there was a traceback of everything that is cancelled.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        # Raised in whatever runs now, it would be caught there as that one's failure.
+        self._loop.call_soon_threadsafe(_interrupt)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what is being served, then the application."""
@@ -94,3 +106,7 @@ class Server(uvicorn.Server):
         return kind is not None and any(
             isinstance(connection, kind) for connection in self.server_state.connections
         )
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt

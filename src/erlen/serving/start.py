@@ -85,7 +85,7 @@ def run(
             else:
                 server.run(sockets=[listener])
         except KeyboardInterrupt:
-            pass  # the second CTRL+C
+            pass  # CTRL+C, again
 
 
 def in_event_loop() -> bool:
