@@ -303,7 +303,7 @@ def test_a_signal_may_come_before_the_application_is_there() -> None:
     assert server.should_exit
 
 
-def test_the_second_interrupt_breaks_off_and_the_second_sigterm_does_not() -> None:
+def test_only_another_interrupt_breaks_off_an_import() -> None:
     server = Server(uvicorn.Config(Erlen("here")), "")
     server.handle_exit(signal.SIGINT, None)
     server.handle_exit(signal.SIGTERM, None)

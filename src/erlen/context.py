@@ -301,7 +301,8 @@ def after_this_request(function: F) -> F:
         OutsideContextError: There is no exchange.
     """
     context = current()
-    _ = context.exchange
+    if context.scope is None:
+        raise OutsideContextError(_NO_EXCHANGE)
     context.check_running("response")
     if context.after_this is None:
         context.after_this = []

@@ -4,6 +4,7 @@ Served by itself (``python -m tests.integration.shutdown_app hypercorn trio``) i
 of others are told to call ``app.begin_shutdown()``.
 """
 
+import logging
 import signal
 import sys
 import time
@@ -64,6 +65,20 @@ async def sleep(seconds: float) -> str:
 def block(seconds: float) -> str:
     say("asleep")
     time.sleep(seconds)
+    return "slept"
+
+
+@app.get("/hold-up")
+async def hold_up() -> str:
+    """Hold up the event loop, and tell how often the server was interrupted meanwhile."""
+    say("held up")
+    while not app.shutting_down.is_set():
+        time.sleep(0.01)  # noqa: ASYNC251
+    say("told")
+    while logging.getLogger("uvicorn.error").level < logging.CRITICAL:
+        time.sleep(0.01)  # noqa: ASYNC251
+    say("told again")
+    time.sleep(60)  # noqa: ASYNC251
     return "slept"
 
 

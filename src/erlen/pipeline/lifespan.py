@@ -54,7 +54,6 @@ async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send)
         finally:
             current_context.reset(token)
             plan.app.threads.close()
-            plan.app.shutting_down.clear()
 
 
 class _Serving:
@@ -78,6 +77,7 @@ class _Serving:
         async with self._entered:
             try:
                 await _expect("lifespan.startup", receive)
+                self._plan.app.shutting_down.clear()
                 await self._start()
                 await self._serve(receive, send)
             except Exception as error:  # noqa: BLE001  # what was entered ends as it does otherwise

@@ -9,6 +9,7 @@ import anyio
 
 from erlen.protocols import ASGIApp
 from erlen.sessions import SessionMixin
+from erlen.shutdown import ShuttingDown
 from erlen.testing.arguments import BuildOptions, RequestOptions, absolute_url, httpx_options
 from erlen.testing.background import BackgroundWork
 from erlen.testing.binding import httpx
@@ -142,6 +143,8 @@ class Client(httpx.AsyncClient):
             exc_value.add_note(f"The application's shutdown failed, too: {error!r}")
         finally:
             await super().__aexit__(exc_type, exc_value, traceback)
+            if isinstance(shutting_down := getattr(self.app, "shutting_down", None), ShuttingDown):
+                shutting_down.clear()  # a client without a lifespan may come next
         self._background.report(raises=self._raises(), instead_of=exc_value)
 
     async def aclose(self) -> None:
