@@ -2,6 +2,7 @@
 
 import errno
 import io
+import logging
 import multiprocessing
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 from wsgiref.handlers import SimpleHandler
 from wsgiref.util import setup_testing_defaults
 
+import anyio
 import httpx
 import pytest
 import uvicorn
@@ -149,6 +151,31 @@ def test_interrupt_ends_the_command_with_code_0_and_one_start_line(folder: Path)
     assert server.output == (
         f" * Serving erlen app 'hello' at http://127.0.0.1:{server.port} (Press CTRL+C to stop)\n"
     )
+
+
+def test_p5_an_open_websocket_is_closed_with_1001_before_the_end(folder: Path) -> None:
+    with start_server("hello:app", cwd=folder) as server:
+        with connect(f"ws://{server.host}:{server.port}/echo", open_timeout=LIMIT) as socket_:
+            socket_.send("ping")
+            assert socket_.recv(timeout=LIMIT) == "ping"
+            server.process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as caught:
+                socket_.recv(timeout=LIMIT)
+        assert (server.stop(), caught.value.rcvd and caught.value.rcvd.code) == (0, 1001)
+
+
+def test_p5_a_peer_that_answers_no_close_holds_nothing_up(folder: Path) -> None:
+    head = (
+        "GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    with (
+        start_server("hello:app", cwd=folder) as server,
+        socket.create_connection((server.host, server.port), LIMIT) as raw,
+    ):
+        raw.sendall(head.encode())
+        assert raw.recv(65536).startswith(b"HTTP/1.1 101")
+        assert server.stop(signal.SIGTERM) == 0
 
 
 def test_a_changed_file_is_served_after_reload(tmp_path: Path) -> None:
@@ -309,6 +336,21 @@ def test_only_another_interrupt_breaks_off_an_import() -> None:
     server.handle_exit(signal.SIGTERM, None)
     with pytest.raises(KeyboardInterrupt):
         server.handle_exit(signal.SIGINT, None)
+
+
+def test_a_second_interrupt_ends_an_application_that_does_not_end() -> None:
+    app = interrupted(Erlen("here"))
+
+    @app.after_serving
+    async def hang() -> None:
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep_forever()
+
+    logger = logging.getLogger("uvicorn.error")
+    level = logger.level
+    app.run(port=0)
+    assert (app.shutting_down.is_set(), logger.level) == (True, logging.CRITICAL)
+    logger.setLevel(level)
 
 
 @pytest.mark.parametrize(
