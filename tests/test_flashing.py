@@ -21,7 +21,7 @@ def app() -> Erlen:
     @app.get("/flash")
     async def put() -> str:
         flash("hello")
-        flash(Markup("<b>careful</b>"), "warning")  # type: ignore[no-untyped-call,unused-ignore]
+        flash(Markup("<b>careful</b>"), "warning")  # type: ignore[no-untyped-call,unused-ignore]  # untyped in some releases of markupsafe
         flash("bye", "info")
         return ""
 

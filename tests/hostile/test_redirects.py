@@ -18,7 +18,7 @@ def app() -> Hostile:
     @app.view("/go")
     async def go() -> Any:
         code = request.args.get("code", "303")
-        return redirect(request.args["to"], int(code) if code.isdigit() else code)  # type: ignore[arg-type]
+        return redirect(request.args["to"], int(code) if code.isdigit() else code)  # type: ignore[arg-type]  # what a developer may pass by mistake
 
     @app.view("/login", methods=["POST"])
     async def login() -> Any:

@@ -428,7 +428,7 @@ def opened(tree: Path) -> list[str]:
 
 def open_descriptors() -> list[int]:
     """Return the open descriptors, without that of the listing itself."""
-    return [int(name) for name in os.listdir("/proc/self/fd") if is_open(int(name))]  # noqa: PTH208
+    return [int(name) for name in os.listdir("/proc/self/fd") if is_open(int(name))]  # noqa: PTH208  # names, not paths
 
 
 def is_open(descriptor: int) -> bool:

@@ -22,7 +22,7 @@ app.config["WORKER_THREADS"] = 4
 
 
 def say(what: str) -> None:
-    print(f"[{what}]", flush=True)  # noqa: T201
+    print(f"[{what}]", flush=True)  # noqa: T201  # the test reads it
 
 
 @app.after_serving
@@ -73,18 +73,18 @@ async def hold_up() -> str:
     """Hold up the event loop, and tell how often the server was interrupted meanwhile."""
     say("held up")
     while not app.shutting_down.is_set():
-        time.sleep(0.01)  # noqa: ASYNC251
+        time.sleep(0.01)  # noqa: ASYNC251  # it holds up the loop on purpose
     say("told")
     while logging.getLogger("uvicorn.error").level < logging.CRITICAL:
-        time.sleep(0.01)  # noqa: ASYNC251
+        time.sleep(0.01)  # noqa: ASYNC251  # it holds up the loop on purpose
     say("told again")
-    time.sleep(60)  # noqa: ASYNC251
+    time.sleep(60)  # noqa: ASYNC251  # it holds up the loop on purpose
     return "slept"
 
 
 @app.get("/work/<int:number>")
 async def work(number: int) -> str:
-    print(f"<{number}>")  # noqa: T201
+    print(f"<{number}>")  # noqa: T201  # the test reads it
     await anyio.sleep(0.02)
     return f"{number}\n" * 1000
 

@@ -178,7 +178,7 @@ def test_se7_a_permanent_session_expires() -> None:
     assert "; Expires=" in field
 
 
-CONTENT = {"user": 1, "name": "maria", "cart": {"apples": [1]}, "moment": datetime(2024, 1, 1)}  # noqa: DTZ001
+CONTENT = {"user": 1, "name": "maria", "cart": {"apples": [1]}, "moment": datetime(2024, 1, 1)}  # noqa: DTZ001  # a naive one comes back naive
 
 
 def test_se7_d13_who_only_looks_gets_no_cookie_but_caches_are_told() -> None:

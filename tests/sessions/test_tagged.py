@@ -52,7 +52,7 @@ def test_js7_b255_the_types_have_flasks_form(value: Any, text: str) -> None:
     "moment",
     [
         pytest.param(datetime(2024, 1, 2, 3, 4, 5, 678901, UTC), id="microseconds"),
-        pytest.param(datetime(2024, 1, 2, 3, 4, 5), id="naive"),  # noqa: DTZ001
+        pytest.param(datetime(2024, 1, 2, 3, 4, 5), id="naive"),  # noqa: DTZ001  # a naive one comes back naive
         pytest.param(datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=-5))), id="offset"),
         pytest.param(datetime.min.replace(tzinfo=UTC), id="first"),
         pytest.param(datetime.max.replace(tzinfo=UTC), id="last"),
@@ -183,7 +183,7 @@ def test_a_tag_that_says_nothing_is_no_tag() -> None:
 # --- properties -----------------------------------------------------------------------------------
 
 # Flask reads a year below 100 as one of two digits, so the common years are those after it.
-start = datetime(1000, 1, 1)  # noqa: DTZ001
+start = datetime(1000, 1, 1)  # noqa: DTZ001  # a naive one comes back naive
 moments = st.datetimes(start) | st.datetimes(start, timezones=st.just(UTC))
 scalars = (
     st.none()

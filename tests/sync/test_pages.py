@@ -89,7 +89,7 @@ async def test_it_is_what_the_view_returns(app: Erlen, view: Any, expected: str)
 
 async def test_variable_may_have_any_name(app: Erlen) -> None:
     source = "{{ self_ }}{{ name }}{{ source }}"
-    view = lambda: render_template_string(source, self_=1, name=2, source=3)  # noqa: E731
+    view = lambda: render_template_string(source, self_=1, name=2, source=3)  # noqa: E731  # reads better than a def
     assert await text_of(app, view) == "200 123"
 
 
@@ -359,7 +359,7 @@ async def test_templates_that_do_not_await_do_not_here_either(app: Erlen) -> Non
 
     def view() -> str:
         assert render_template_string(source, thread=thread) == f"12{thread()}"
-        return get_template_attribute("macros.html", "hello")("A")  # type: ignore[no-any-return]
+        return get_template_attribute("macros.html", "hello")("A")  # type: ignore[no-any-return]  # a macro's text
 
     assert await text_of(app, view) == "200 Hello A"
 

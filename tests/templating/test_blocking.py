@@ -254,12 +254,12 @@ class Named(Context):
 
 
 class Loud(CodeGenerator):
-    def visit_Const(self, node: Any, frame: Any) -> None:  # noqa: N802
+    def visit_Const(self, node: Any, frame: Any) -> None:  # noqa: N802  # Jinja's name
         self.write(repr(str(node.value).upper()))
 
 
 class Tag(Extension):
-    tags = {"now"}  # noqa: RUF012
+    tags = {"now"}  # noqa: RUF012  # as Jinja has it
 
     def parse(self, parser: Any) -> Any:
         line = next(parser.stream).lineno

@@ -109,27 +109,27 @@ class _BlockingCode(CodeGenerator):
         super().visit_Call(node, frame, forward_caller=forward_caller)
         self.write(")")
 
-    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802  # as above
         self.write("settle(")
         super().visit_Getattr(node, frame)
         self.write(")")
 
-    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802  # as above
         self.write("settle(")
         super().visit_Getitem(node, frame)
         self.write(")")
 
-    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802  # as above
         self.write("settle(")
         super().visit_Filter(node, frame)
         self.write(")")
 
-    def visit_Test(self, node: nodes.Test, frame: Frame) -> None:  # noqa: N802
+    def visit_Test(self, node: nodes.Test, frame: Frame) -> None:  # noqa: N802  # as above
         self.write("settle(")
         super().visit_Test(node, frame)
         self.write(")")
 
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802  # as above
         self._gone_through.add(node.iter)
         super().visit_For(node, frame)
 
