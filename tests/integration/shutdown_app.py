@@ -82,7 +82,7 @@ async def hold_up() -> str:
     return "slept"
 
 
-@app.get("/work/<int:number>")
+@app.get("/orders/<int:number>")
 async def work(number: int) -> str:
     print(f"<{number}>")  # noqa: T201  # the test reads it
     await anyio.sleep(0.02)

@@ -348,7 +348,7 @@ class Loader:
         with RawClient(self.port) as client:
             for number in range(client_number, 10**9, self.clients):
                 try:
-                    reply = client.request("GET", f"/work/{number}")
+                    reply = client.request("GET", f"/orders/{number}")
                 except (ConnectionError, AssertionError):
                     return  # closed before the first byte of an answer
                 whole = reply.complete and reply.body == b"%d\n" % number * 1000
