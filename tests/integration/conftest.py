@@ -14,10 +14,7 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server; tests with it run once for each kind."""
-    kind = request.param
-    if kind.missing is not None:
-        pytest.skip(f"{kind.name} needs {kind.missing}, which is not installed")
-    with serving(kind, tmp_path_factory.mktemp("server")) as running:
+    with serving(request.param, tmp_path_factory.mktemp("server")) as running:
         yield running
 
 

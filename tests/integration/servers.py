@@ -184,14 +184,23 @@ class Server:
 
 
 @contextmanager
-def serving(kind: Kind, folder: Path, *options: str) -> Iterator[Server]:
-    """Serve the application by *kind* for the length of the block; what it prints is in *folder*."""
+def serving(kind: Kind, folder: Path, *options: str, application: str = "app") -> Iterator[Server]:
+    """Serve by *kind* for the length of the block; what it prints is in *folder*.
+
+    *application* is a module of this directory. Where the server is not installed the test is
+    skipped.
+    """
+    if kind.missing is not None:
+        pytest.skip(f"{kind.name} needs {kind.missing}, which is not installed")
+    command = [
+        part.replace("integration.app:", f"integration.{application}:") for part in kind.command
+    ]
     log = folder / f"{kind.name}.log"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *(part.format(port=port) for part in kind.command), *options],
+            [sys.executable, *(part.format(port=port) for part in command), *options],
             cwd=_ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,5 @@
 """Server-sent events over real sockets: at once, kept alive, left, and ended with the server."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -17,12 +16,9 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server of the application with events."""
-    kind = request.param
-    if kind.missing is not None:
-        pytest.skip(f"{kind.name} needs {kind.missing}, which is not installed")
-    command = [part.replace("integration.app:", "integration.events_app:") for part in kind.command]
-    kind = dataclasses.replace(kind, command=tuple(command))
-    with serving(kind, tmp_path_factory.mktemp("server")) as running:
+    with serving(
+        request.param, tmp_path_factory.mktemp("server"), application="events_app"
+    ) as running:
         yield running
 
 

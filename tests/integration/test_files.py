@@ -1,6 +1,5 @@
 """Files over real sockets: whole, in ranges, by the server's own hand, and broken off."""
 
-import dataclasses
 import gzip
 import os
 from collections.abc import Iterator
@@ -35,14 +34,11 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, root: Path
 ) -> Iterator[Server]:
     """A server of the application with files."""
-    kind = request.param
-    if kind.missing is not None:
-        pytest.skip(f"{kind.name} needs {kind.missing}, which is not installed")
-    command = [part.replace("integration.app:", "integration.files_app:") for part in kind.command]
-    kind = dataclasses.replace(kind, command=tuple(command))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ERLEN_TEST_FILES", str(root))
-        with serving(kind, tmp_path_factory.mktemp("server")) as running:
+        with serving(
+            request.param, tmp_path_factory.mktemp("server"), application="files_app"
+        ) as running:
             yield running
 
 

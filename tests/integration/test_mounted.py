@@ -16,8 +16,6 @@ def mounted(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     kind = request.param
-    if kind.missing is not None:
-        pytest.skip(f"{kind.name} needs {kind.missing}, which is not installed")
     with serving(kind, tmp_path_factory.mktemp("mounted"), *kind.mounted) as running:
         yield running
 

@@ -1,6 +1,5 @@
 """Uploads of 8 MiB by every server."""
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator
 
@@ -20,12 +19,9 @@ TYPE: Pairs = [("Content-Type", MULTIPART)]
 def uploads(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    kind = request.param
-    if kind.missing is not None:
-        pytest.skip(f"{kind.name} needs {kind.missing}, which is not installed")
-    command = [part.replace("integration.app:", "integration.upload_app:") for part in kind.command]
-    kind = dataclasses.replace(kind, command=tuple(command))
-    with serving(kind, tmp_path_factory.mktemp("uploads")) as running:
+    with serving(
+        request.param, tmp_path_factory.mktemp("uploads"), application="upload_app"
+    ) as running:
         yield running
 
 
