@@ -16,7 +16,7 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
 from erlen import spawning
-from erlen.spawning import Child, running_loop, spawn
+from erlen.spawning import Child, call_later, running_loop, spawn
 
 name: ContextVar[str] = ContextVar("name", default="nobody")
 
@@ -253,3 +253,20 @@ def test_no_error_whatsoever_reaches_the_loop_of_trio() -> None:
         return child.error
 
     assert isinstance(trio.run(work), KeyboardInterrupt)
+
+
+async def test_a_call_comes_later() -> None:
+    called = anyio.Event()
+    call_later(0.01, called.set)
+    assert not called.is_set()
+    with anyio.fail_after(5):
+        await called.wait()
+
+
+async def test_a_cancelled_timer_does_not_call() -> None:
+    called: list[str] = []
+    call_later(0, lambda: called.append("no")).cancel()
+    last = anyio.Event()
+    call_later(0.01, last.set)
+    await last.wait()
+    assert called == []

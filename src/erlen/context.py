@@ -82,14 +82,16 @@ class Context:
         started: Whether status and headers of the response were sent.
         error: What was raised and no handler took; teardown hooks see it.
         after_this: Functions of ``after_this_request``, in order.
+        opened_exchange: The request or WebSocket once something asked for it, else ``None``.
+        pushed: Whether the view itself sends the response, so that the after hooks have run.
         opened_session: The session once something opened it, else ``None``.
         flashes: The flashed messages that this exchange took from its session.
     """
 
     __slots__ = (
-        "_adapter", "_closing", "_exchange", "_g", "_worker", "after_this", "answering", "app",
-        "ended", "error", "flashes", "line", "opened_session", "path", "receive",
-        "routing_exception", "rule", "scope", "send", "started", "view_args",
+        "_adapter", "_closing", "_g", "_worker", "after_this", "answering", "app",
+        "ended", "error", "flashes", "line", "opened_exchange", "opened_session", "path", "pushed",
+        "receive", "routing_exception", "rule", "scope", "send", "started", "view_args",
     )  # fmt: skip
 
     def __init__(
@@ -118,11 +120,12 @@ class Context:
         self.answering = False
         self.ended = False
         self.started = False
+        self.pushed = False
         self.after_this: list[Callable[..., Any]] | None = None
         self.opened_session: Any = None
         self.flashes: list[tuple[str, str]] | None = None
         self._closing: list[Callable[[], Awaitable[None]]] | None = None
-        self._exchange: Request | WebSocket | None = None
+        self.opened_exchange: Request | WebSocket | None = None
         self._g: Globals | None = None
         self._worker: Worker | None = None
         self._adapter: MapAdapter | None = None
@@ -143,11 +146,11 @@ class Context:
         Raises:
             OutsideContextError: This is an application context.
         """
-        if self._exchange is None:
+        if self.opened_exchange is None:
             if self.scope is None:
                 raise OutsideContextError(_NO_EXCHANGE)
-            self._exchange = self._open()
-        return self._exchange
+            self.opened_exchange = self._open()
+        return self.opened_exchange
 
     def _open(self) -> Request | WebSocket:
         facts: RoutingFacts = {
@@ -165,7 +168,7 @@ class Context:
     @property
     def request(self) -> Request:
         """The HTTP request; ``OutsideContextError`` in any other context."""
-        exchange = self._exchange or self.exchange
+        exchange = self.opened_exchange or self.exchange
         if isinstance(exchange, Request):
             return exchange
         raise OutsideContextError(_REQUEST_IN_WEBSOCKET)
@@ -173,7 +176,7 @@ class Context:
     @property
     def websocket(self) -> WebSocket:
         """The WebSocket; ``OutsideContextError`` in any other context."""
-        exchange = self._exchange or self.exchange
+        exchange = self.opened_exchange or self.exchange
         if isinstance(exchange, WebSocket):
             return exchange
         raise OutsideContextError(_WEBSOCKET_IN_REQUEST)
@@ -222,6 +225,12 @@ class Context:
             worker = self._worker = self.line.threads.worker()
         return await worker.run(function, *args)
 
+    @property
+    def send_timeout(self) -> float | None:
+        """Seconds that the client may read nothing, ``None`` for no limit."""
+        timeout: float | None = self.line.settings.send_timeout
+        return timeout
+
     async def wait_disconnected(self) -> None:
         """Return when the HTTP client has left."""
         await self.request.body.wait_disconnected()
@@ -232,10 +241,16 @@ class Context:
             self._closing = []
         self._closing.append(close)
 
+    async def end_children(self) -> None:
+        """Cancel what the request has started beside itself, and wait for its end."""
+        exchange = self.opened_exchange
+        if exchange is not None and exchange.children is not None:
+            await exchange.children.end()
+
     @property
     def holds(self) -> bool:
         """Whether something must be given back at the end: a thread, files, uploads."""
-        exchange = self._exchange
+        exchange = self.opened_exchange
         return (
             self._worker is not None
             or self._closing is not None
@@ -247,8 +262,8 @@ class Context:
         try:
             for close in self._closing or ():
                 await close()
-            if isinstance(self._exchange, Request) and self._exchange.must_close:
-                await self._exchange.close()
+            if isinstance(self.opened_exchange, Request) and self.opened_exchange.must_close:
+                await self.opened_exchange.close()
         finally:
             self.release()
 

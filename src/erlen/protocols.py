@@ -42,6 +42,11 @@ class Exchange(Protocol):
     started: bool
 
     @property
+    def send_timeout(self) -> float | None:
+        """Seconds that the client may read nothing, ``None`` for no limit."""
+        ...
+
+    @property
     def scope(self) -> Scope:
         """The ASGI scope."""
         ...

@@ -89,6 +89,7 @@ class Wire:
         self.sent: list[Message] = []
         self.gone = anyio.Event()
         self.started = False
+        self.send_timeout: float | None = None
 
     async def send(self, message: Message) -> None:
         self.sent.append(message)

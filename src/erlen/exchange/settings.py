@@ -16,8 +16,10 @@ class Settings:
         debug: Whether errors may name keys of the request.
         max_content_length: Bytes of a request body, ``None`` for no limit.
         body_timeout: Seconds without a byte while a body is read, ``None`` for no limit.
+        send_timeout: Seconds that a client may read nothing, ``None`` for no limit.
         max_query_args: Pairs in a query string.
         max_message_size: Bytes of one WebSocket message.
+        max_message_rate: WebSocket messages in a second, ``None`` for no limit.
         max_form_memory_size: Bytes of all text fields of a form, ``None`` for no limit.
         max_form_parts: Fields and files of a form, ``None`` for no limit.
         max_form_files: Files of a form, ``None`` for no limit.
@@ -36,6 +38,8 @@ class Settings:
     max_form_files: int | None = 100
     upload_spool_size: int = 256 * 1024
     upload_spool_total: int = 4 * 1024 * 1024
+    send_timeout: float | None = 60.0
+    max_message_rate: int | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], json: JSONProvider) -> "Settings":
@@ -47,6 +51,8 @@ class Settings:
             body_timeout=config["BODY_TIMEOUT"],
             max_query_args=config["MAX_QUERY_ARGS"],
             max_message_size=config["MAX_WEBSOCKET_MESSAGE_SIZE"],
+            send_timeout=config["SEND_TIMEOUT"],
+            max_message_rate=config["MAX_WEBSOCKET_MESSAGE_RATE"],
             max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
             max_form_parts=config["MAX_FORM_PARTS"],
             max_form_files=config["MAX_FORM_FILES"],

@@ -363,6 +363,7 @@ class _Denial:
     def __init__(self, exchange: Exchange, receive: Receive) -> None:
         self.scope: Scope = {**exchange.scope, "method": "GET"}
         self.run_sync = exchange.run_sync
+        self.send_timeout = exchange.send_timeout
         self.started = False
         self._exchange = exchange
         self._receive = receive

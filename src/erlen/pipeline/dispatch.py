@@ -39,8 +39,8 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
             await end_websocket(context, await until_shutdown(context, run(line, context)))
         else:
             outcome = await run(line, context)
-            assert outcome is not None
-            await answer(line, context, outcome)
+            if outcome is not None:
+                await answer(line, context, outcome)
     except (ClientDisconnected, WebSocketDisconnect) as left:
         context.error = left
     except BaseException as error:
@@ -58,6 +58,11 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
 
 async def answer(line: Pipeline, context: Context, response: Response) -> None:
     """Send the response; what fails before its first byte is answered like a failing view."""
+    if context.started:
+        raise RuntimeError(
+            f"The view of {context.rule!r} has sent its response by stream() and then returned "
+            f"{response!r}, which has nowhere to go. Return nothing after 'async with stream()'."
+        )
     context.answering = True
     try:
         await response.send(context)
@@ -72,8 +77,9 @@ async def answer(line: Pipeline, context: Context, response: Response) -> None:
 
 
 async def run(line: Pipeline, context: Context) -> Response | None:
-    """Run hooks and view and return the response; ``None`` for a WebSocket that was not refused.
+    """Run hooks and view and return the response, if one is left to be sent.
 
+    None is for a WebSocket that was not refused, and after a response that the view has streamed.
     Errors become responses by the handlers. What leaves here is the client's disconnect, and in
     tests and debug mode an error that nothing handled.
     """
@@ -85,12 +91,20 @@ async def run(line: Pipeline, context: Context) -> Response | None:
         source = context.rule if value is None else "A before hook"
         if value is None:
             value = await line.view(**(context.view_args or {}))
-        if value is not None or not line.is_websocket:
+            exchange = context.opened_exchange
+            if exchange is not None and exchange.children is not None:
+                await exchange.children.join()
+        if value is not None or not (line.is_websocket or context.started):
             outcome = line.coerce(value, source)
     except (ClientDisconnected, WebSocketDisconnect):
         raise
-    except Exception as error:  # noqa: BLE001  # the one place where errors of views end
+    except Exception as error:  # the one place where errors of views end
+        await context.end_children()
+        if context.started:
+            raise  # the connection must break: a short body must not look whole
         outcome = await recover(line, context, error)
+    if context.pushed:
+        return outcome
     if line.after or context.after_this or context.opened_session is not None or heard:
         return await finish(line, context, outcome)
     return outcome

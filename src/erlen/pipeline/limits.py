@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import anyio
-from anyio.lowlevel import current_token
 
 from erlen.context import Context, current
 from erlen.exceptions import ClientDisconnected, ServiceUnavailable
 from erlen.pipeline.adapt import Async
-from erlen.spawning import Child, spawn
+from erlen.spawning import Child, call_later, spawn
 from erlen.wire.urls import printable
 
 #: Seconds after which somebody looks whether the client is still there.
@@ -107,20 +106,10 @@ class _Watch:
         self._context = context
         self._scope = scope
         self._child: Child | None = None
-        self._timer: Any = None
-        # Trio has no timers beside its tasks; there the task itself is patient.
-        later = getattr(current_token().native_token, "call_later", None)
-        if later is None:
-            self._child = spawn(self._look_later)
-        else:
-            self._timer = later(PATIENCE, self._begin)
+        self._timer = call_later(PATIENCE, self._begin)
 
     def _begin(self) -> None:
         self._child = spawn(self._look)
-
-    async def _look_later(self) -> None:
-        await anyio.sleep(PATIENCE)
-        await self._look()
 
     async def _look(self) -> None:
         await self._context.wait_disconnected()
@@ -128,8 +117,7 @@ class _Watch:
 
     async def end(self) -> None:
         """Stop looking."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         if self._child is not None:
             self._child.cancel()
             with anyio.CancelScope(shield=True):
