@@ -1,0 +1,56 @@
+"""Floor 8: ``wsgi.input``: the body of an ASGI request, read by a thread that waits for it."""
+
+import io
+from typing import Any
+
+from erlen.exceptions import ClientDisconnected, HTTPException
+from erlen.exchange.body import Body
+from erlen.threads import await_in_task
+
+
+class RequestEnded(ConnectionError):
+    """The client left, or stopped sending, before the whole body was there."""
+
+
+class _Chunks(io.RawIOBase):
+    """The chunks of a body as a stream of bytes; each is fetched when it is asked for."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._rest = memoryview(b"")
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest and not self._ended:
+            try:
+                chunk = await_in_task(_next, self._body)
+            except (ClientDisconnected, HTTPException) as error:
+                raise RequestEnded(f"The request body could not be read: {error}") from error
+            self._ended = chunk is None
+            self._rest = memoryview(chunk or b"")
+        view = memoryview(buffer)
+        size = min(len(view), len(self._rest))
+        view[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+async def _next(body: Body) -> bytes | None:
+    try:
+        return await anext(body)
+    except StopAsyncIteration:
+        return None
+
+
+def open_input(body: Body) -> io.BufferedReader:
+    """Return the body as a file that blocks until there is what is asked for.
+
+    Its methods are those of any binary file, with their limits.
+
+    Raises:
+        RequestEnded: When it is read: bytes are missing. A short body is never given as a whole.
+    """
+    return io.BufferedReader(_Chunks(body), 64 * 1024)
