@@ -1,8 +1,10 @@
 """send_file, send_from_directory, static files and their versions."""
 
+import asyncio  # noqa: TID251  # for its own cancellation, which anyio does not have
 import gzip
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -14,12 +16,16 @@ from typing import Any
 import anyio
 import pytest
 import werkzeug.utils
+from anyio import to_thread
+from anyio.lowlevel import checkpoint
 from werkzeug.test import EnvironBuilder
 
 from erlen import Blueprint, Erlen
 from erlen.context import current
+from erlen.exchange.files import OpenedFile, content_of, open_file
 from erlen.exchange.response import Response
 from erlen.files import add_version, send_file, send_from_directory, send_static, static, version_of
+from erlen.files.finding import Found, Search
 from erlen.files.kinds import UNKNOWN, guess_type, type_to_keep
 
 DATA = bytes(range(256)) * 1024  # four chunks
@@ -603,6 +609,58 @@ async def test_a_static_file_does_not_touch_the_session(app: Erlen) -> None:
 
     assert "vary" not in (await asked(app, "/static/a.css")).headers
     assert opened == [None]
+
+
+# --- cancellation: E-06 ---------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["large.bin", "a.txt"])
+def opened(root: Path, request: pytest.FixtureRequest) -> OpenedFile:
+    return open_file(str(root / request.param))
+
+
+class Gate:
+    """Finds a file when it is opened."""
+
+    def __init__(self, opened: OpenedFile) -> None:
+        self.looking, self.open = threading.Event(), threading.Event()
+        self._opened = opened
+
+    def find(self) -> Found:
+        self.looking.set()
+        self.open.wait(10)
+        return Found(content_of(self._opened), self._opened.status, self._opened.path)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("is_found", [False, True])
+async def test_e06_a_file_is_closed_that_is_found_for_a_task_that_is_gone(
+    opened: OpenedFile, is_found: bool
+) -> None:
+    """asyncio's own cancellation does not wait for the thread."""
+    gate = Gate(opened)
+    search = Search(gate.find)
+    task = asyncio.ensure_future(search.run())
+    await to_thread.run_sync(gate.looking.wait)
+    while is_found and not search._found:
+        gate.open.set()  # the loop stands still meanwhile, so that the task does not know
+    task.cancel()
+    gate.open.set()
+    await asyncio.wait([task])
+    while not opened.stream.closed:
+        await checkpoint()
+    assert task.cancelled()
+
+
+async def test_e06_an_open_file_that_is_given_is_closed_when_no_response_is_made_of_it(
+    app: Erlen, root: Path
+) -> None:
+    file = (root / "large.bin").open("rb")
+    async with app.test_request_context("/"):
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await send_file(file, mimetype="text/plain")
+    assert (scope.cancelled_caught, file.closed) == (True, True)
 
 
 # --- versions -------------------------------------------------------------------------------------

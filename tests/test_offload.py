@@ -4,7 +4,9 @@ import inspect
 import threading
 from typing import Any
 
+import anyio
 import pytest
+from anyio import to_thread
 
 from erlen import Erlen, g
 from erlen.offload import run_sync
@@ -24,6 +26,19 @@ def test_it_is_a_coroutine_function_with_the_names_of_the_function() -> None:
 
 async def test_outside_of_a_context_it_is_any_thread() -> None:
     assert "MainThread" not in await thread_of()
+
+
+async def test_p19_outside_of_a_context_it_has_a_limit_of_its_own() -> None:
+    limiter, finish = to_thread.current_default_thread_limiter(), threading.Event()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(int(limiter.total_tokens)):
+            tasks.start_soon(to_thread.run_sync, finish.wait, 10)
+        await anyio.wait_all_tasks_blocked()
+        try:
+            with anyio.fail_after(5):
+                assert "MainThread" not in await thread_of()
+        finally:
+            finish.set()
 
 
 async def test_in_an_exchange_it_is_the_thread_of_its_def_functions() -> None:

@@ -181,7 +181,7 @@ async def test_more_calls_than_the_limit_wait(threads: Threads) -> None:
         for name in "abc":
             tasks.start_soon(call, name)
         await anyio.wait_all_tasks_blocked()
-        waiting = threads._places().waiting
+        waiting = threads._limits().views.waiting
         finish.set()
     assert (waiting, sorted(log)) == (1, ["a", "b", "c"])
 
@@ -217,7 +217,7 @@ async def say_and_wait() -> None:
 
 
 async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:
-    places = threads._places()
+    places = threads._limits().views
     for _ in range(2):
         await places.take(has_thread=False)
     async with anyio.create_task_group() as tasks:
@@ -289,6 +289,124 @@ def test_each_event_loop_has_its_own_limit() -> None:
         return found
 
     assert anyio.run(use) == anyio.run(use, backend="trio")
+    threads.close()
+
+
+# --- the end of exchanges ---------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def all_places_taken(threads: Threads) -> Any:
+    """Block as many functions as there are places, for the length of the block."""
+    finish, workers = threading.Event(), [await lent(threads) for _ in range(threads.size)]
+    async with anyio.create_task_group() as tasks:
+        for worker in workers:
+            tasks.start_soon(worker.run, finish.wait, 10)
+        await anyio.wait_all_tasks_blocked()
+        try:
+            with anyio.fail_after(5):
+                yield
+        finally:
+            finish.set()
+    for worker in workers:
+        worker.release()
+
+
+def number_of(threads: Threads) -> int:
+    """Return how many threads there are."""
+    return sum(getattr(each, "_idle", 0) is threads._idle for each in threading.enumerate())
+
+
+async def test_p19_an_end_needs_none_of_the_places_and_runs_in_the_same_thread(
+    threads: Threads,
+) -> None:
+    worker = threads.worker()
+    before = await ident(worker)
+    async with all_places_taken(threads):
+        worker.is_ending = True
+        assert await ident(worker) == before
+    worker.release()
+
+
+async def test_p19_an_end_without_a_thread_gets_one(threads: Threads) -> None:
+    worker = threads.worker()
+    worker.is_ending = True
+    async with all_places_taken(threads):
+        assert await ident(worker) != threading.get_ident()
+    worker.release()
+
+
+async def test_p19_an_end_that_awaits_takes_its_place_again(threads: Threads) -> None:
+    worker = threads.worker()
+    worker.is_ending = True
+    async with all_places_taken(threads):
+        assert await worker.run(await_in_task, give, 1) == 1
+    worker.release()
+
+
+async def test_no_more_ends_run_at_once_than_their_limit() -> None:
+    threads, lock, at_work, most = Threads(8, ends=2), threading.Lock(), 0, 0
+
+    def work() -> None:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        threading.Event().wait(0.001)
+        with lock:
+            at_work -= 1
+
+    async def end() -> None:
+        worker = await lent(threads)
+        worker.is_ending = True
+        await worker.run(work)
+        worker.release()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(end)
+    assert most == 2
+    threads.close()
+
+
+async def test_e16_exchanges_that_end_slowly_do_not_pile_up_threads() -> None:
+    """Two places and one for ends; 100 exchanges, each with a slow end."""
+    threads, seen = Threads(2, ends=1), list[int]()
+
+    def end() -> None:
+        seen.append(number_of(threads))
+        threading.Event().wait(0.001)
+
+    async def serve() -> None:
+        worker = await lent(threads)
+        worker.is_ending = True
+        await worker.run(end)
+        worker.release()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(100):
+            tasks.start_soon(serve)
+    assert (len(seen), max(seen) <= 2 + 2 * 1) == (100, True)
+    assert [(each.taken, each.waiting) for each in threads._limits()] == [(0, 0), (0, 0)]
+    threads.close()
+
+
+async def test_who_waits_for_others_to_end_can_be_cancelled() -> None:
+    threads, finish = Threads(1, ends=1), threading.Event()
+    ending = [await lent(threads), await lent(threads)]
+    for worker in ending:
+        worker.is_ending = True
+    async with anyio.create_task_group() as tasks:
+        for worker in ending:
+            tasks.start_soon(worker.run, finish.wait, 10)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.move_on_after(0.01) as scope:
+            await lent(threads)
+        assert scope.cancelled_caught
+        assert threads._limits().views.taken == 0
+        finish.set()
+    for worker in ending:
+        worker.release()
     threads.close()
 
 

@@ -36,6 +36,7 @@ from erlen.pages import (
     stream_template_string,
 )
 from erlen.pipeline.csrf import csrf_exempt
+from erlen.pipeline.pushing import stream
 from erlen.proxies import g, request, websocket
 from erlen.replies import (
     jsonify,
@@ -127,6 +128,7 @@ __all__ = [
     "send_from_directory",
     "session",
     "signals_available",
+    "stream",
     "stream_template",
     "stream_template_string",
     "stream_with_context",

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast  # noqa: TID2
 from erlen.blueprint import Blueprint
 from erlen.config import DEFAULTS, Config, ConfigAttribute, as_timedelta, get_debug_flag
 from erlen.config import check as check_config
-from erlen.context import current, current_context
+from erlen.context import call_in_no_context, current, current_context
 from erlen.door import Door
 from erlen.exceptions import SetupError
 from erlen.exchange.connection import Connection
@@ -31,9 +31,12 @@ from erlen.pipeline.around_serving import AroundServing
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
 from erlen.pipeline.folders import DEFAULT_STATIC_FOLDER, Folders
+from erlen.pipeline.gate import Gate
 from erlen.pipeline.lifespan import report_failed_freeze
 from erlen.pipeline.limits import Limits
 from erlen.pipeline.manual import ManualContext
+from erlen.pipeline.mount import Mount
+from erlen.pipeline.mounting import Mounted
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
     Declarations,
@@ -60,6 +63,7 @@ if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what 
     from erlen.cli.group import AppGroup
     from erlen.cli.runner import CLIRunner
     from erlen.testing import Client
+    from erlen.wsgi import WSGIAdapter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -152,7 +156,7 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self._json: JSONProvider | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
         self._plan: Plan | None = None
-        self._stack: ASGIApp | None = None
+        self._entry: ASGIApp | None = None
         self.__call__ = Door(self)
         if self.has_static_folder and (static_host or not host_matching):
             rule = f"{self.static_url_path}/<path:filename>"
@@ -163,11 +167,11 @@ class Erlen(Folders, TemplateWords, AroundServing):
 
     async def _serve_first(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            stack = self._stack or self.freeze()
+            entry = self._entry or self.freeze()
         except Exception as error:
             await report_failed_freeze(scope, receive, send, error)
             raise
-        await stack(scope, receive, send)
+        await entry(scope, receive, send)
 
     def freeze(self) -> ASGIApp:
         """Compile the declarations and return the ASGI stack; done at startup or the first request.
@@ -184,17 +188,26 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self.frozen = True
         self.config.freeze()
         stack: ASGIApp = functools.partial(serve, self._plan)
+        if self.lifespan_declarations.mounts:
+            stack = Mounted(self._plan, self.lifespan_declarations.mounts, stack)
         for factory, options in reversed(self._middleware):
             stack = factory(stack, **options)
-        self._stack = stack
-        if self.asgi_app == self._serve_first:
-            self.asgi_app = stack
-        return stack
+        if self._middleware:
+            stack = functools.partial(call_in_no_context, stack)
+        entry = Gate(self._plan, stack, self._use) if self.lifespan_declarations else stack
+        self._use(entry)
+        return entry
+
+    def _use(self, entry: ASGIApp) -> None:
+        """Have servers call *entry*, directly unless :attr:`asgi_app` was wrapped."""
+        if self.asgi_app in (self._serve_first, self._entry):
+            self.asgi_app = entry
+        self._entry = entry
 
     @functools.cached_property
     def threads(self) -> Threads:
         """Where ``def`` functions run; ``WORKER_THREADS`` of them at once."""
-        return Threads(self.config["WORKER_THREADS"])
+        return Threads(self.config["WORKER_THREADS"], self.config["TEARDOWN_THREADS"])
 
     def begin_shutdown(self) -> None:
         """Set :attr:`shutting_down`, as ``erlen run`` does at SIGTERM; from any thread or handler.
@@ -202,6 +215,7 @@ class Erlen(Folders, TemplateWords, AroundServing):
         Streams of events and WebSockets then end by themselves. The server is not stopped by it.
         """
         self.shutting_down.set()
+        self.lifespan_declarations.tell_mounts()
 
     def add_background_task(
         self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
@@ -239,6 +253,59 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self.check_open("add_middleware")
         check_callable("add_middleware", factory)
         self._middleware.append((factory, options))
+
+    def mount(
+        self,
+        path: str,
+        asgi_app: ASGIApp | None = None,
+        *,
+        wsgi: Callable[..., Any] | None = None,
+    ) -> None:
+        """Serve another application below *path*, HTTP and WebSockets, or a WSGI one, HTTP only.
+
+        It gets *path* at the end of its ``root_path``; hooks, error pages and 404s there are its
+        own. It is started after this application and ended before it. A rule of this application
+        that lies below *path* wins where it answers.
+
+        Args:
+            path: ``"/shop"``, plain; ``"/"`` for all that no rule answers.
+            asgi_app: Of erlen or any other framework; it may be mounted at several paths.
+            wsgi: In its place a WSGI application, which runs in ``WORKER_THREADS`` threads of its
+                own; ``MAX_CONTENT_LENGTH`` and ``BODY_TIMEOUT`` hold, as they are set now.
+
+        Raises:
+            SetupError: Something is mounted there, or *asgi_app* has this one mounted.
+            ValueError: *path* is malformed.
+            TypeError: *asgi_app* is no ASGI application, or there is none, or two.
+        """
+        self.check_open("mount")
+        if (asgi_app is None) is (wsgi is None):
+            raise TypeError(
+                f"mount({path!r}) needs one application. Give it an ASGI application, or a WSGI "
+                "application as wsgi=."
+            )
+        if wsgi is not None:
+            from erlen.wsgi import WSGIApp
+
+            asgi_app = WSGIApp(
+                wsgi,
+                threads=self.config["WORKER_THREADS"],
+                max_content_length=self.config["MAX_CONTENT_LENGTH"],
+                body_timeout=self.config["BODY_TIMEOUT"],
+            )
+        assert asgi_app is not None
+        self.lifespan_declarations.add_mount(Mount(path, asgi_app), self)
+
+    @functools.cached_property
+    def wsgi(self) -> "WSGIAdapter":
+        """A WSGI callable that serves this application, for servers that offer nothing else.
+
+        ``wsgi = app.wsgi``, and then ``gunicorn module:wsgi``. All requests of a process run in one
+        event loop, which begins with the first of them; the lifespan runs there.
+        """
+        from erlen.wsgi import WSGIAdapter
+
+        return WSGIAdapter(self)
 
     # --- declarations -----------------------------------------------------------------------------
 

@@ -5,24 +5,34 @@ while hooks, view, handlers and the streamed body run. An *application context* 
 without an exchange: ``g`` and ``current_app`` for scripts, tests and background work.
 """
 
+import functools
+import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 
-from erlen.exceptions import HTTPException, OutsideContextError
+from erlen.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    OutsideContextError,
+    WebSocketDisconnect,
+)
+from erlen.exchange import file_work
+from erlen.exchange.children import NO_CHILDREN, Children, ChildTask, is_async, name_of
 from erlen.exchange.connection import RoutingFacts
 from erlen.exchange.request import Request
 from erlen.exchange.response_fields import ResponseFields
 from erlen.exchange.websocket import WebSocket
-from erlen.protocols import Application, Receive, Scope, Send
+from erlen.protocols import Application, ASGIApp, Receive, Scope, Send
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.rule import Rule
-from erlen.threads import Worker
+from erlen.threads import Worker, await_in_task, in_worker
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 #: The context of the running exchange. Use :func:`current` to read it.
 current_context: ContextVar["Context"] = ContextVar("erlen.context")
@@ -82,6 +92,7 @@ class Context:
         started: Whether status and headers of the response were sent.
         error: What was raised and no handler took; teardown hooks see it.
         after_this: Functions of ``after_this_request``, in order.
+        children: What ``request.start_soon`` has started, ``None`` when it has not been called.
         opened_exchange: The request or WebSocket once something asked for it, else ``None``.
         pushed: Whether the view itself sends the response, so that the after hooks have run.
         opened_session: The session once something opened it, else ``None``.
@@ -89,7 +100,7 @@ class Context:
     """
 
     __slots__ = (
-        "_adapter", "_closing", "_g", "_worker", "after_this", "answering", "app",
+        "_adapter", "_closing", "_g", "_worker", "after_this", "answering", "app", "children",
         "ended", "error", "flashes", "line", "opened_exchange", "opened_session", "path", "pushed",
         "receive", "routing_exception", "rule", "scope", "send", "started", "view_args",
     )  # fmt: skip
@@ -122,6 +133,7 @@ class Context:
         self.started = False
         self.pushed = False
         self.after_this: list[Callable[..., Any]] | None = None
+        self.children: Children | None = None
         self.opened_session: Any = None
         self.flashes: list[tuple[str, str]] | None = None
         self._closing: list[Callable[[], Awaitable[None]]] | None = None
@@ -232,8 +244,23 @@ class Context:
         return timeout
 
     async def wait_disconnected(self) -> None:
-        """Return when the HTTP client has left."""
-        await self.request.body.wait_disconnected()
+        """Return when the HTTP client has left.
+
+        A stream awaits this beside its body, and ends by what it raises: while the body is sent,
+        that is also what a child of the body has raised, when nobody can await it.
+        """
+        with anyio.CancelScope() as scope:
+            if self.answering:
+                self.adopt_children(scope)
+            await self.request.body.wait_disconnected()
+        if scope.cancel_called:
+            await self.join_children()
+
+    def begin_teardown(self) -> None:
+        """From now on ``def`` functions take places of ``TEARDOWN_THREADS``."""
+        if self._worker is None:
+            self._worker = self.line.threads.worker()
+        self._worker.is_ending = True
 
     def close_at_end(self, close: Callable[[], Awaitable[None]]) -> None:
         """Await *close* after the teardown hooks, whatever becomes of what it closes until then."""
@@ -241,11 +268,60 @@ class Context:
             self._closing = []
         self._closing.append(close)
 
+    # --- children ---------------------------------------------------------------------------------
+
+    def start_child(self, function: Callable[..., Any], *args: Any) -> ChildTask[Any]:
+        """Start a child of the request; see ``Request.start_soon``, which is this."""
+        runs_on_loop = is_async(function)
+        self.check_running("tasks")
+        start = functools.partial(
+            self._start_child, function if runs_on_loop else self._call_beside, name_of(function)
+        )
+        if not runs_on_loop:
+            args = (function, *args)
+        return await_in_task(_in_task, start, *args) if in_worker() else start(*args)
+
+    def _start_child(
+        self, function: Callable[..., Awaitable[Any]], name: str, *args: Any
+    ) -> ChildTask[Any]:
+        children = self.children
+        if children is None:
+            children = self.children = Children()
+        return children.start(function, *args, name=name)
+
+    async def _call_beside(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call *function* in a thread of its own: the exchange's is the view's, if that is def."""
+        worker: Worker = self.line.threads.worker()
+        try:
+            result = await worker.run(function, *args)
+        finally:
+            worker.release()
+        return await result if inspect.isawaitable(result) else result
+
+    def adopt_children(self, scope: anyio.CancelScope) -> None:
+        """From now on a child whose error nobody can await cancels *scope*."""
+        if self.children is None:
+            self.children = Children()
+        self.children.scope = scope
+        if self.children.has_failed:
+            scope.cancel()
+
+    async def join_children(self) -> None:
+        """Wait for what the request has started; see :meth:`Children.join`."""
+        if self.children is not None:
+            await self.children.join()
+
     async def end_children(self) -> None:
-        """Cancel what the request has started beside itself, and wait for its end."""
-        exchange = self.opened_exchange
-        if exchange is not None and exchange.children is not None:
-            await exchange.children.end()
+        """Cancel what the request has started, and wait for its end; from now on refuse more.
+
+        What was raised there and nobody was told of is logged: something else ends the exchange.
+        """
+        children, self.children = self.children, NO_CHILDREN
+        if children is None:
+            return
+        for error in await children.end():
+            if not isinstance(error, ClientDisconnected | WebSocketDisconnect):
+                self.app.log_exception(error)
 
     @property
     def holds(self) -> bool:
@@ -254,6 +330,7 @@ class Context:
         return (
             self._worker is not None
             or self._closing is not None
+            or (self.children is not None and self.children.need_end)
             or (exchange is not None and exchange.must_close)
         )
 
@@ -268,7 +345,9 @@ class Context:
             self.release()
 
     def release(self) -> None:
-        """Give the worker thread back, if one was used."""
+        """Give the worker thread back, if one was used, and keep no child running."""
+        if self.children is not None:
+            self.children.cancel()
         if self._worker is not None:
             self._worker.release()
             self._worker = None
@@ -280,10 +359,23 @@ def current() -> Context:
     Raises:
         OutsideContextError: There is none; the sentence says what to do in this place.
     """
+    context = current_context.get(None)
+    if context is None:
+        raise OutsideContextError(_advice())
+    return context
+
+
+async def call_in_no_context(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call *app*, whose middleware must not take another exchange's context for its own.
+
+    SAFETY: asyncio starts a task with the variables of whatever has received its request, and that
+    may be the request before, on the same connection.
+    """
+    token = current_context.set(cast(Context, None))
     try:
-        return current_context.get()
-    except LookupError:
-        raise OutsideContextError(_advice()) from None
+        await app(scope, receive, send)
+    finally:
+        current_context.reset(token)
 
 
 def has_app_context() -> bool:
@@ -335,12 +427,17 @@ _NO_EXCHANGE = (
 )
 _REQUEST_IN_WEBSOCKET = (
     "'request' was used in a WebSocket exchange, which has none. Use 'websocket', which has the "
-    "same headers, arguments, cookies and path."
+    "same headers, arguments, cookies and path; in the place of request.start_soon() there is "
+    "websocket.tasks()."
 )
 _WEBSOCKET_IN_REQUEST = (
     "'websocket' was used in an HTTP exchange, which has none. Use 'request', or declare the view "
     "with @app.websocket(...)."
 )
+
+
+async def _in_task(function: Callable[..., T], *args: Any) -> T:
+    return function(*args)
 
 
 def _cookie_limit() -> int:
@@ -351,6 +448,19 @@ def _cookie_limit() -> int:
 
 
 ResponseFields.cookie_limit = staticmethod(_cookie_limit)
+Request._running_context = staticmethod(current)
+
+
+def _file_limit() -> file_work.Limit:
+    """Return the limit of ``FILE_THREADS`` of the running application."""
+    context = current_context.get(None)
+    if context is None:
+        return file_work.default_limit()
+    limit: file_work.Limit = context.line.settings.file_limit
+    return limit
+
+
+file_work.limit_of_application = _file_limit
 
 
 def _advice() -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from erlen.context import current
+from erlen.exchange.closing import close_all
+from erlen.exchange.live_streaming import LiveChunks
 from erlen.exchange.response import HeadersValue, Response, StatusValue
 from erlen.exchange.response_body import at_once
-from erlen.exchange.streaming import LiveChunks, close_all
 from erlen.json import dumps
 from erlen.shutdown import ShuttingDown
 

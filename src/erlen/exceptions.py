@@ -116,6 +116,10 @@ class ClientDisconnected(ErlenError):
     """The HTTP client left before the exchange was complete; nobody is left to answer."""
 
 
+class SendTimeout(ErlenError):
+    """The HTTP client takes nothing of its response, so the connection is broken off."""
+
+
 class WebSocketDisconnect(ErlenError):
     """The WebSocket is closed: by the peer, by the server or by the application.
 

@@ -4,12 +4,14 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from anyio import to_thread
-
 from erlen.context import current_context
+from erlen.exchange.file_work import Limit
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: Where no application tells a limit.
+_outside = Limit(40)
 
 
 def run_sync(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -17,7 +19,7 @@ def run_sync(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 
     As ``rows = await run_sync(query)(user_id)``, or as a decorator. The thread is the one of the
     exchange, in which its ``def`` hooks run too, so that what they opened can be used, and in which
-    ``erlen.sync`` works. Where no context is, it is any thread.
+    ``erlen.sync`` works. Where no context is, it is any thread, one of 40.
 
     Cancellation: waits for the call to end; a thread cannot be stopped.
     """
@@ -27,7 +29,7 @@ def run_sync(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         call = functools.partial(function, *args, **kwargs)
         context = current_context.get(None)
         if context is None:
-            return await to_thread.run_sync(call)
+            return await _outside.run(call)
         result: T = await context.run_sync(call)
         return result
 

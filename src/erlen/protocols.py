@@ -64,6 +64,10 @@ class Exchange(Protocol):
         """Return when the client has left."""
         ...
 
+    async def join_children(self) -> None:
+        """Wait for what the body has started beside itself; raise what that has raised."""
+        ...
+
 
 class Application(Protocol):
     """What lower floors use of the application."""

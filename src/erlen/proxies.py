@@ -39,7 +39,7 @@ class Proxy:
     def __getattr__(self, name: str) -> Any:
         try:
             target = self._pick(current_context.get())
-        except (LookupError, OutsideContextError):
+        except (LookupError, AttributeError, OutsideContextError):  # or the context is None
             if name.startswith("_"):  # inspect, doctest and the like look at every global
                 raise AttributeError(f"The unbound {self._name!r} has no {name!r}.") from None
             target = self._find()  # raises with the sentence for this place

@@ -65,7 +65,8 @@ class BackgroundTasks:
     @functools.cached_property
     def _threads(self) -> Threads:
         # SAFETY: a task may block for an hour; it must take no place from the views' functions.
-        return Threads(self._app.config["WORKER_THREADS"])
+        config = self._app.config
+        return Threads(config["WORKER_THREADS"], config["TEARDOWN_THREADS"])
 
     def add(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Start *function* in the background, on the running event loop.

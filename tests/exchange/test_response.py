@@ -61,7 +61,7 @@ def test_a_body_of_another_kind_is_refused(value: Any) -> None:
 
 
 def test_a_list_of_what_is_no_chunk_is_refused() -> None:
-    with pytest.raises(TypeError, match="Yield str or bytes"):
+    with pytest.raises(TypeError, match="Give str or bytes"):
         Response([5])  # type: ignore[list-item]  # the wrong type is the case
 
 

@@ -125,8 +125,7 @@ async def test_a_client_that_leaves_closes_the_span_and_the_source(source: Known
         async def send(self, message: Message) -> None:
             await super().send(message)
             if len(self.sent) == 2:
-                self.gone.set()
-                await anyio.lowlevel.checkpoint()
+                await self.leave()
 
     wire = Leaving()
     with pytest.raises(ClientDisconnected):

@@ -1,20 +1,22 @@
 """Streams: sent chunk by chunk, stopped when the client leaves, always closed, never wrapped."""
 
-import math
+import gc
+import logging
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from erlen.exceptions import ClientDisconnected
-from erlen.exchange import streaming
-from erlen.exchange.streaming import Chunk, LiveChunks, encode_chunk, send_chunks
+from erlen.exceptions import ClientDisconnected, SendTimeout
+from erlen.exchange import closing, outgoing
+from erlen.exchange.streaming import Stream
 from erlen.protocols import Message
-from erlen.shutdown import ShuttingDown
-from tests.exchange.wire import Wire
+from tests.exchange.wire import SendTo, Wire
 
 
 class Log(list[str]):
@@ -44,16 +46,9 @@ BOTH = pytest.mark.parametrize("make", [numbers, sync_numbers], ids=["async", "s
 Make = Callable[[Log, int], Any]
 
 
-class SendTo(Wire):
-    """A wire that does something of the test's with each message."""
-
-    def __init__(self, react: Callable[["SendTo", Message], Any]) -> None:
-        super().__init__()
-        self._react = react
-
-    async def send(self, message: Message) -> None:
-        await super().send(message)
-        await self._react(self, message)
+@pytest.fixture(autouse=True)
+def _watched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "PATIENCE", 0)
 
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
@@ -62,7 +57,7 @@ START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 async def stream(chunks: Any, wire: Wire, declared_length: int | None) -> None:
     """Stream a body whose start was sent."""
     wire.started = True
-    await send_chunks(START, chunks, wire, declared_length)
+    await Stream(START, chunks, wire, declared_length).send_all()
 
 
 # --- the start ------------------------------------------------------------------------------------
@@ -76,7 +71,7 @@ async def test_the_start_goes_out_with_the_first_chunk() -> None:
         yield "a"
         seen.append(len(wire.sent))
 
-    await send_chunks(START, chunks(), wire, None)
+    await Stream(START, chunks(), wire, None).send_all()
     assert seen == [0, 2]
     assert wire.started
 
@@ -88,13 +83,13 @@ async def test_an_empty_first_chunk_sends_the_start_alone() -> None:
         yield ""
         seen.extend(wire.sent)
 
-    await send_chunks(START, chunks(), wire, None)
+    await Stream(START, chunks(), wire, None).send_all()
     assert seen == [START]
 
 
 async def test_a_stream_without_chunks_is_started_and_ended() -> None:
     wire = Wire()
-    await send_chunks(START, iter(()), wire, None)
+    await Stream(START, iter(()), wire, None).send_all()
     assert [message["type"] for message in wire.sent] == [
         "http.response.start",
         "http.response.body",
@@ -109,7 +104,7 @@ async def test_what_fails_before_the_first_chunk_has_sent_nothing() -> None:
         yield ""
 
     with pytest.raises(LookupError):
-        await send_chunks(START, failing(), wire, None)
+        await Stream(START, failing(), wire, None).send_all()
     assert (wire.sent, wire.started) == ([], False)
 
 
@@ -236,7 +231,7 @@ async def test_an_iterator_is_closed_whatever_it_raises(error: BaseException) ->
 
 async def test_a_task_that_ends_unfinished_awaits_nothing_more() -> None:
     rows = Failing(GeneratorExit())
-    with pytest.raises(BaseExceptionGroup):
+    with pytest.raises(GeneratorExit):
         await stream(rows, Wire(), None)
     assert not rows.is_closed
 
@@ -324,11 +319,176 @@ async def test_st5_a_generator_that_waits_is_cancelled_when_the_client_leaves() 
     assert (log, wire.is_complete) == (["closed"], False)
 
 
+async def go(wire: SendTo, message: Message) -> None:
+    """Leave while the generator waits for something, after the message."""
+    wire.gone.set()
+
+
+async def test_p9_what_waits_inside_is_cancelled_once_so_that_its_cleanup_may_await() -> None:
+    """Pains 9: ``finally: await asyncio.sleep(0)`` runs to the end, however often it awaits."""
+    log = Log()
+
+    async def waiting() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await anyio.sleep_forever()
+        finally:
+            for step in range(3):
+                await anyio.sleep(0.002)
+                log.append(f"cleanup {step}")
+
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await stream(waiting(), SendTo(go), None)
+    assert log == ["cleanup 0", "cleanup 1", "cleanup 2"]
+
+
+async def test_b320_a_cleanup_that_takes_too_long_is_cut_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)
+
+    async def slow() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await anyio.sleep_forever()
+        finally:
+            await anyio.sleep(10)
+
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await stream(slow(), SendTo(go), None)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("GET / did not end within 0.01 seconds")
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["waiting", "between-chunks"])
+async def test_b320_a_cleanup_that_raises_is_logged(
+    caplog: pytest.LogCaptureFixture, waits: bool
+) -> None:
+    failure = LookupError()
+
+    async def failing() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await anyio.sleep_forever()
+        finally:
+            raise failure
+
+    async def leave(wire: SendTo, message: Message) -> None:
+        if not waits:
+            await wire.leave()
+        wire.gone.set()
+
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await stream(failing(), SendTo(leave), None)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[1] is failure
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["waiting", "between-chunks"])
+async def test_b320_a_cleanup_that_yields_is_logged_as_such(
+    caplog: pytest.LogCaptureFixture, waits: bool
+) -> None:
+    async def yielding() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await anyio.sleep_forever()
+        finally:
+            yield "b"
+
+    async def leave(wire: SendTo, message: Message) -> None:
+        if not waits:
+            await wire.leave()
+        wire.gone.set()
+
+    wire = SendTo(leave)
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await stream(yielding(), wire, None)
+    assert [message["body"] for message in wire.sent] == [b"a"]
+    assert "Do not yield in 'finally'." in caplog.records[0].getMessage()
+
+
+async def test_a_generator_that_swallows_its_cancellation_ends_with_its_next_chunk() -> None:
+    log = Log()
+
+    async def stubborn() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            with suppress(anyio.get_cancelled_exc_class()):
+                await anyio.sleep_forever()
+            await checkpoint()
+            yield "b"
+        finally:
+            log.append("closed")
+
+    wire = SendTo(go)
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await stream(stubborn(), wire, None)
+    assert (len(wire.sent), log) == (1, ["closed"])
+
+
+async def test_a_group_of_a_generator_is_taken_apart_when_the_client_leaves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The cancellation in it is ours, the other error is logged."""
+    failure = LookupError()
+
+    async def failing() -> AsyncIterator[str]:
+        yield "a"
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class() as cancelled:
+            raise BaseExceptionGroup("", [cancelled, failure]) from None
+
+    with anyio.fail_after(1), pytest.raises(ClientDisconnected):
+        await stream(failing(), SendTo(go), None)
+    (record,) = caplog.records
+    assert record.getMessage() == "GET / failed while it ended, after its client had left."
+    assert record.exc_info is not None
+    assert isinstance(group := record.exc_info[1], ExceptionGroup)
+    assert group.exceptions == (failure,)
+
+
+async def test_a_synchronous_iterator_that_ends_after_its_client_sends_nothing_more() -> None:
+    wire = Wire()
+    may_go = threading.Event()
+
+    def slow() -> Iterator[str]:
+        may_go.wait(5)
+        yield "a"
+
+    async def leave() -> None:
+        await wire.leave()
+        may_go.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(leave)
+        with pytest.raises(ClientDisconnected):
+            await stream(slow(), wire, None)
+    assert wire.sent == []
+
+
+async def test_errors_before_the_client_left_win_over_a_closing_that_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)
+
+    class Rows:
+        def __aiter__(self) -> AsyncIterator[str]:
+            return numbers(Log())
+
+        async def aclose(self) -> None:
+            await anyio.sleep_forever()
+
+    wire = Wire()
+    with anyio.fail_after(1), pytest.raises(RuntimeError, match="Declare the right length"):
+        await stream(Rows(), wire, 2)
+
+
 @BOTH
 async def test_st5_between_two_chunks_the_generator_is_closed_and_may_await(make: Make) -> None:
     async def leave(wire: SendTo, message: Message) -> None:
-        wire.gone.set()
-        await anyio.wait_all_tasks_blocked()
+        await wire.leave()
 
     wire, log = SendTo(leave), Log()
     with pytest.raises(ClientDisconnected):
@@ -348,7 +508,7 @@ async def test_b327_a_send_that_raises_oserror_closes_the_generator(make: Make) 
 
 
 async def test_b327_a_send_that_never_returns_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "SEND_SECONDS", 0.01)
+    monkeypatch.setattr(outgoing, "SEND_SECONDS", 0.01)
 
     async def block(wire: SendTo, message: Message) -> None:
         wire.gone.set()
@@ -358,6 +518,24 @@ async def test_b327_a_send_that_never_returns_is_cancelled(monkeypatch: pytest.M
     with anyio.fail_after(1), pytest.raises(ClientDisconnected):
         await stream(numbers(log), SendTo(block), None)
     assert log == ["closing", "closed"]
+
+
+async def test_a_generator_that_is_told_between_chunks_is_not_cancelled_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outgoing, "SEND_SECONDS", 0.01)
+    log = Log()
+
+    async def slow_to_close() -> AsyncIterator[str]:
+        try:
+            yield "a"
+        finally:
+            await anyio.sleep(0.03)
+            log.append("closed")
+
+    with pytest.raises(ClientDisconnected):
+        await stream(slow_to_close(), SendTo(lambda wire, _: wire.leave()), None)
+    assert log == ["closed"]
 
 
 async def test_a_generator_may_keep_a_task_group_open_over_its_yields() -> None:
@@ -419,8 +597,7 @@ async def test_what_else_a_closing_group_holds_is_not_hidden() -> None:
 async def test_a_client_that_leaves_after_the_last_byte_has_got_everything() -> None:
     async def leave(wire: SendTo, message: Message) -> None:
         if not message["more_body"]:
-            wire.gone.set()
-            await anyio.wait_all_tasks_blocked()
+            await wire.leave()
 
     wire = SendTo(leave)
     await stream(numbers(Log()), wire, None)
@@ -428,9 +605,6 @@ async def test_a_client_that_leaves_after_the_last_byte_has_got_everything() -> 
 
 
 async def test_the_memory_of_a_failure_ends_with_it() -> None:
-    import gc
-    import weakref
-
     class Failure(Exception):
         pass
 
@@ -448,6 +622,54 @@ async def test_the_memory_of_a_failure_ends_with_it() -> None:
         assert seen() is None
     finally:
         gc.enable()
+
+
+# --- a client that does not read -------------------------------------------------------------------
+
+
+async def stuck(wire: SendTo, message: Message) -> None:
+    await anyio.sleep_forever()
+
+
+async def test_a_client_that_takes_nothing_is_broken_off_and_the_generator_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wire, log = SendTo(stuck), Log()
+    wire.send_timeout = 0.02
+    with anyio.fail_after(1), pytest.raises(SendTimeout, match="has taken nothing"):
+        await stream(numbers(log), wire, None)
+    assert (log, wire.is_complete) == (["closing", "closed"], False)
+    (record,) = caplog.records
+    assert (record.levelno, record.name) == (logging.WARNING, "erlen")
+    assert "GET / is broken off: its client has taken nothing for 0.02 s" in record.getMessage()
+
+
+async def test_only_silence_counts_for_the_time_of_a_client() -> None:
+    async def slowly(wire: SendTo, message: Message) -> None:
+        await anyio.sleep(0.05)
+
+    wire = SendTo(slowly)
+    wire.send_timeout = 0.3
+    await stream(numbers(Log(), 8), wire, None)
+    assert wire.is_complete
+
+
+async def test_a_generator_may_take_its_time_when_its_client_has_none() -> None:
+    async def slow() -> AsyncIterator[str]:
+        yield "a"
+        await anyio.sleep(0.06)
+
+    wire = Wire()
+    wire.send_timeout = 0.01
+    await stream(slow(), wire, None)
+    assert wire.is_complete
+
+
+async def test_a_look_that_comes_too_late_does_nothing() -> None:
+    body = Stream(START, numbers(Log()), Wire(), None)
+    body._look(0.01)
+    body._attend_now()
+    assert body._beside == []
 
 
 # --- cancellation from outside --------------------------------------------------------------------
@@ -501,7 +723,7 @@ async def test_scopes_that_are_open_over_a_yield_are_left_in_order_when_it_is_ca
 async def test_closing_does_not_hold_a_cancelled_exchange_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streaming, "CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)
 
     async def stubborn() -> AsyncIterator[str]:
         try:
@@ -517,331 +739,6 @@ async def test_closing_does_not_hold_a_cancelled_exchange_for_ever(
     assert scope.cancelled_caught
 
 
-# --- live streams: signs of life ------------------------------------------------------------------
-
-
-class Live(LiveChunks):
-    """Chunks of a generator, with everything beside them."""
-
-    sign = b"?"
-    last = b"bye"
-
-    def __init__(self, chunks: AsyncIterator[Chunk], keep_alive: float = math.inf) -> None:
-        self.keep_alive = keep_alive
-        self.end = ShuttingDown()
-        self._chunks = chunks
-
-    @property
-    def shutting_down(self) -> ShuttingDown:
-        return self.end
-
-    def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self._chunks
-
-
-def bodies(wire: Wire) -> list[bytes]:
-    return [message["body"] for message in wire.sent if "body" in message]
-
-
-async def test_p55_a_sign_goes_out_after_silence_with_the_start_if_need_be() -> None:
-    signed = anyio.Event()
-
-    async def note(wire: SendTo, message: Message) -> None:
-        if message.get("body") == b"?":
-            signed.set()
-
-    async def slow() -> AsyncIterator[str]:
-        await signed.wait()
-        yield "a"
-
-    wire = SendTo(note)
-    await send_chunks(START, Live(slow(), 0.01), wire, None)
-    assert (wire.sent[0], bodies(wire)) == (START, [b"?", b"a", b""])
-
-
-async def test_p55_silence_counts_from_the_last_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "monotonic", lambda: 0.0)  # it was just now, again and again
-
-    async def two() -> AsyncIterator[str]:
-        yield "a"
-        await anyio.sleep(0.03)
-        yield "b"
-
-    wire = Wire()
-    await stream(Live(two(), 0.01), wire, None)
-    assert bodies(wire) == [b"a", b"b", b""]
-
-
-async def test_p55_a_stream_is_opened_when_its_first_chunk_is_late() -> None:
-    opened = anyio.Event()
-
-    async def note(wire: SendTo, message: Message) -> None:
-        opened.set()
-
-    async def late() -> AsyncIterator[str]:
-        await opened.wait()
-        yield "a"
-
-    wire = SendTo(note)
-    await send_chunks(START, Live(late()), wire, None)
-    assert (wire.sent[0], bodies(wire)) == (START, [b"?", b"a", b""])
-
-
-async def test_p55_a_sign_never_disturbs_what_the_generator_waits_for() -> None:
-    signs = 0
-    enough = anyio.Event()
-
-    async def count(wire: SendTo, message: Message) -> None:
-        nonlocal signs
-        signs += message["body"] == b"?"
-        if signs == 3:
-            enough.set()
-
-    async def waiting() -> AsyncIterator[str]:
-        with anyio.CancelScope(shield=True):
-            await enough.wait()
-        yield "a"
-
-    wire = SendTo(count)
-    await stream(Live(waiting(), 0.001), wire, None)
-    assert bodies(wire)[:3] == [b"?"] * 3
-    assert wire.is_complete
-
-
-@pytest.mark.parametrize("ending", [True, False], ids=["the-end", "a-chunk"])
-async def test_p55_what_comes_while_a_sign_is_sent_waits_for_it(ending: bool) -> None:
-    begun, log = anyio.Event(), Log()
-
-    async def slowly(wire: SendTo, message: Message) -> None:
-        if message["body"] == b"?":
-            begun.set()
-            await anyio.wait_all_tasks_blocked()
-        log.append(message["body"].decode())
-
-    async def quick() -> AsyncIterator[str]:
-        await begun.wait()
-        if not ending:
-            yield "a"
-
-    await stream(Live(quick(), 0.01), SendTo(slowly), None)
-    assert log == (["?", ""] if ending else ["?", "a", ""])
-
-
-async def test_p55_no_sign_is_sent_while_a_chunk_is() -> None:
-    async def slowly(wire: SendTo, message: Message) -> None:
-        if message["body"] == b"a":
-            await anyio.sleep(0.03)
-
-    async def one() -> AsyncIterator[str]:
-        yield "a"
-
-    wire = SendTo(slowly)
-    await stream(Live(one(), 0.01), wire, None)
-    assert bodies(wire) == [b"a", b""]
-
-
-async def test_p55_no_sign_is_sent_after_the_end() -> None:
-    class SlowToClose(Live):
-        async def aclose(self) -> None:
-            await anyio.sleep(0.03)
-
-    async def nothing() -> AsyncIterator[str]:
-        return
-        yield ""
-
-    wire = Wire()
-    await stream(SlowToClose(nothing(), 0.01), wire, None)
-    assert bodies(wire) == [b""]
-
-
-async def test_p55_a_sign_shows_that_the_client_has_left() -> None:
-    async def fail(wire: SendTo, message: Message) -> None:
-        raise BrokenPipeError
-
-    log = Log()
-    wire = SendTo(fail)
-
-    async def waiting() -> AsyncIterator[str]:
-        try:
-            await anyio.sleep_forever()
-            yield ""
-        finally:
-            log.append("closed")
-
-    with anyio.fail_after(0.5), pytest.raises(ClientDisconnected):
-        await stream(Live(waiting(), 0.01), wire, None)
-    assert log == ["closed"]
-
-
-async def test_st5_a_client_that_leaves_while_a_sign_is_sent_ends_the_stream_at_once() -> None:
-    async def leave(wire: SendTo, message: Message) -> None:
-        if message["body"] == b"?":
-            wire.gone.set()
-            await anyio.wait_all_tasks_blocked()
-
-    log = Log()
-    with anyio.fail_after(0.5), pytest.raises(ClientDisconnected):
-        await stream(Live(forever(log), 0.01), SendTo(leave), None)
-    assert log == ["closed"]
-
-
-# --- live streams: the shutdown -------------------------------------------------------------------
-
-
-async def end_at_first_chunk(live: Live, wire: SendTo, message: Message) -> None:
-    if message.get("body") == b"a":
-        live.end.set()
-        await anyio.wait_all_tasks_blocked()
-
-
-def ending(chunks: AsyncIterator[str]) -> tuple[Live, SendTo]:
-    """Return chunks that are ended while the first is sent, and where they are sent."""
-    live = Live(chunks)
-    return live, SendTo(lambda wire, message: end_at_first_chunk(live, wire, message))
-
-
-async def test_p5_a_generator_that_waits_is_closed_in_its_task_and_the_stream_completed() -> None:
-    seen: list[int] = []
-
-    async def waiting() -> AsyncIterator[str]:
-        seen.append(anyio.get_current_task().id)
-        try:
-            await anyio.sleep_forever()
-            yield ""
-        finally:
-            seen.append(anyio.get_current_task().id)
-
-    live, wire = Live(waiting()), Wire()
-    live.end.set()
-    with anyio.fail_after(0.5):
-        await send_chunks(START, live, wire, None)
-    assert seen == [anyio.get_current_task().id] * 2
-    assert (bodies(wire), wire.is_complete) == ([b"bye", b""], True)
-
-
-async def test_p5_between_two_chunks_the_generator_is_closed_and_may_await() -> None:
-    log = Log()
-
-    async def chunks() -> AsyncIterator[str]:
-        try:
-            while True:
-                yield "a"
-        finally:
-            await checkpoint()
-            log.append("closed")
-
-    live, wire = ending(chunks())
-    with anyio.fail_after(0.5):
-        await stream(live, wire, None)
-    assert (log, bodies(wire)) == (["closed"], [b"a", b"bye", b""])
-
-
-async def test_p5_without_last_words_the_stream_just_ends() -> None:
-    live, wire = Live(forever(Log())), Wire()
-    live.last = b""
-    live.end.set()
-    with anyio.fail_after(0.5):
-        await stream(live, wire, None)
-    assert bodies(wire)[-1] == b""
-    assert wire.is_complete
-
-
-async def test_p5_a_chunk_that_is_made_at_that_moment_is_not_lost() -> None:
-    live: Live
-
-    async def shielded() -> AsyncIterator[str]:
-        with anyio.CancelScope(shield=True):
-            await live.end.wait()
-            await anyio.wait_all_tasks_blocked()
-        yield "late"
-
-    live, wire = Live(shielded()), Wire()
-    live.end.set()
-    with anyio.fail_after(0.5):
-        await stream(live, wire, None)
-    assert b"".join(bodies(wire)) == b"latebye"
-
-
-async def test_p5_a_generator_that_ends_at_that_moment_is_complete() -> None:
-    live: Live
-
-    async def shielded() -> AsyncIterator[str]:
-        with anyio.CancelScope(shield=True):
-            await live.end.wait()
-            await anyio.wait_all_tasks_blocked()
-        return
-        yield ""
-
-    live, wire = Live(shielded()), Wire()
-    live.end.set()
-    with anyio.fail_after(0.5):
-        await stream(live, wire, None)
-    assert bodies(wire) == [b"bye", b""]
-
-
-async def test_p5_what_a_cleanup_raises_breaks_the_stream() -> None:
-    failure = LookupError()
-
-    async def failing() -> AsyncIterator[str]:
-        try:
-            await anyio.sleep_forever()
-            yield ""
-        finally:
-            raise failure
-
-    live, wire = Live(failing()), Wire()
-    live.end.set()
-    with anyio.fail_after(0.5), pytest.raises(LookupError) as caught:
-        await stream(live, wire, None)
-    assert caught.value is failure
-    assert not wire.is_complete
-
-
-@pytest.mark.parametrize("blocked", [b"a", b"bye"])
-async def test_p5_a_client_that_does_not_read_does_not_hold_the_shutdown(
-    monkeypatch: pytest.MonkeyPatch, blocked: bytes
-) -> None:
-    monkeypatch.setattr(streaming, "SEND_SECONDS", 0.01)
-
-    async def block(wire: SendTo, message: Message) -> None:
-        live.end.set()
-        if message["body"] == blocked:
-            await anyio.sleep_forever()
-
-    async def one() -> AsyncIterator[str]:
-        yield "a"
-        await anyio.sleep_forever()
-
-    live, wire = Live(one()), SendTo(block)
-    with anyio.fail_after(0.5), pytest.raises(ClientDisconnected):
-        await stream(live, wire, None)
-    assert not wire.is_complete
-
-
-async def test_p5_a_client_that_left_is_not_answered_at_shutdown() -> None:
-    async def leave(wire: SendTo, message: Message) -> None:
-        wire.gone.set()
-        live.end.set()
-        await anyio.wait_all_tasks_blocked()
-
-    live, wire = Live(numbers(Log())), SendTo(leave)
-    with anyio.fail_after(0.5), pytest.raises(ClientDisconnected):
-        await stream(live, wire, None)
-    assert bodies(wire) == [b"0"]
-
-
-# --- chunks ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("chunk", "data"),
-    [("é", b"\xc3\xa9"), (b"a", b"a"), (bytearray(b"a"), b"a"), (memoryview(b"a"), b"a")],
-)
-def test_a_chunk_is_text_or_bytes(chunk: Any, data: bytes) -> None:
-    encoded = encode_chunk(chunk)
-    assert (encoded, type(encoded)) == (data, bytes)
-
-
 async def test_b328_a_long_stream_keeps_nothing() -> None:
     class Counting(Wire):
         count = 0
@@ -852,3 +749,46 @@ async def test_b328_a_long_stream_keeps_nothing() -> None:
     wire = Counting()
     await stream(numbers(Log(), 10_000), wire, None)
     assert wire.count == 10_001
+
+
+async def test_p8_abandoned_streams_leave_no_generator_behind() -> None:
+    """Pains 8: 200 clients leave, half of them while the generator waits."""
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    log = Log()
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(200):
+            waits = number % 2
+            generator = forever(log) if waits else numbers(log, 10**9)
+            alive.add(generator)
+            wire = SendTo(go if waits else lambda wire, _: wire.leave())
+            with pytest.raises(ClientDisconnected):
+                await stream(generator, wire, None)
+            del generator
+        await checkpoint()  # trio keeps what a task was last given
+        assert (log.count("closed"), len(alive)) == (200, 0)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_asyncio_cancels_closes_its_generator_and_is_cancelled() -> None:
+    import asyncio  # noqa: TID251  # its own cancellation is no scope's
+
+    log, wire = Log(), Wire()
+
+    async def waiting() -> AsyncIterator[str]:
+        try:
+            await anyio.sleep_forever()
+            yield ""
+        finally:
+            await checkpoint()
+            log.append("closed")
+
+    task = asyncio.ensure_future(Stream(START, waiting(), wire, None).send_all())
+    await wire.watched.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert log == ["closed"]

@@ -15,7 +15,8 @@ from erlen.exceptions import (
     WebSocketStateError,
 )
 from erlen.exchange.response import Response
-from erlen.exchange.websocket import PATIENCE, State, WebSocket
+from erlen.exchange.websocket import State, WebSocket
+from erlen.exchange.websocket_ending import PATIENCE
 from erlen.protocols import Message
 from erlen.signals import websocket_received, websocket_sent
 from tests.exchange.wire import Feed, Wire, scope_of, settings
@@ -527,6 +528,11 @@ async def test_b327_a_close_that_finds_nobody_is_a_close() -> None:
     assert link.socket.close_code == 1001
 
 
+async def test_nobody_waits_for_the_end_of_what_is_not_served() -> None:
+    with pytest.raises(WebSocketStateError, match="no exchange serves"):
+        await Link().socket.wait_closed()
+
+
 # --- refusing -------------------------------------------------------------------------------------
 
 
@@ -631,8 +637,9 @@ async def test_who_waits_in_receive_gets_1001_when_the_application_ends() -> Non
     link = await opened()
     link.socket._receive = Gate(link)
     with anyio.CancelScope() as scope:
+        link.socket.begin(scope, lambda: None, None)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(link.socket.go_away, scope)
+            tasks.start_soon(link.socket.go_away)
             with pytest.raises(WebSocketDisconnect) as caught:
                 await link.socket.receive()
     assert (caught.value.code, link.socket.close_code, link.sent[-1]) == (1001, 1001, GOODBYE)
@@ -642,38 +649,37 @@ async def test_who_waits_in_receive_gets_1001_when_the_application_ends() -> Non
 async def test_who_is_busy_may_answer_and_gets_1001_at_the_next_receive() -> None:
     link = await opened(text("unread"))
     with anyio.CancelScope() as scope:
-        await link.socket.go_away(scope)
+        link.socket.begin(scope, lambda: None, None)
+        await link.socket.go_away()
         assert scope.deadline - anyio.current_time() <= PATIENCE
         await link.socket.send("answer")
         with pytest.raises(WebSocketDisconnect, match="1001"):
             await link.socket.receive()
+        await link.socket.release()
     assert link.kinds == ["accept", "send", "close"]
     assert (link.sent[-1], scope.deadline) == (GOODBYE, math.inf)
 
 
 async def test_the_loop_over_messages_ends_when_the_application_does() -> None:
     link = await opened(text("unread"))
-    with anyio.CancelScope() as scope:
-        await link.socket.go_away(scope)
-        assert [message async for message in link.socket] == []
+    await link.socket.go_away()
+    assert [message async for message in link.socket] == []
     assert link.socket.close_code == 1001
 
 
 async def test_being_told_twice_is_no_more_than_once() -> None:
     link = await opened()
-    with anyio.CancelScope() as first, anyio.CancelScope() as second:
-        await link.socket.go_away(first)
-        await link.socket.go_away(second)
-        await link.socket.leave()
-        await link.socket.leave()
-    assert (second.deadline, link.kinds) == (math.inf, ["accept", "close"])
+    await link.socket.go_away()
+    await link.socket.go_away()
+    await link.socket.leave()
+    await link.socket.leave()
+    assert link.kinds == ["accept", "close"]
 
 
 async def test_a_closed_socket_does_not_go_away() -> None:
     link = await opened()
     await link.socket.close(4000)
-    with anyio.CancelScope() as scope:
-        await link.socket.go_away(scope)
+    await link.socket.go_away()
     assert (link.socket.going_away, link.kinds) == (False, ["accept", "close"])
 
 

@@ -82,12 +82,14 @@ class Wire:
     Attributes:
         sent: The messages.
         gone: Set it to say that the client has left.
+        watched: Set when somebody waits for that.
     """
 
     def __init__(self, method: str = "GET", **scope: Any) -> None:
         self.scope: Scope = scope_of(method=method, **scope)
         self.sent: list[Message] = []
         self.gone = anyio.Event()
+        self.watched = anyio.Event()
         self.started = False
         self.send_timeout: float | None = None
 
@@ -101,8 +103,17 @@ class Wire:
         finally:
             worker.release()
 
+    async def join_children(self) -> None: ...
+
     async def wait_disconnected(self) -> None:
+        self.watched.set()
         await self.gone.wait()
+
+    async def leave(self) -> None:
+        """Say that the client has left, and let whoever waits for it know."""
+        await self.watched.wait()
+        self.gone.set()
+        await anyio.wait_all_tasks_blocked()
 
     @property
     def status(self) -> int:
@@ -120,3 +131,15 @@ class Wire:
     @property
     def is_complete(self) -> bool:
         return len(self.sent) > 1 and not self.sent[-1].get("more_body", False)
+
+
+class SendTo(Wire):
+    """A wire that does something of the test's with each message."""
+
+    def __init__(self, react: Callable[["SendTo", Message], Any]) -> None:
+        super().__init__()
+        self._react = react
+
+    async def send(self, message: Message) -> None:
+        await super().send(message)
+        await self._react(self, message)

@@ -22,6 +22,7 @@ SECTIONS = {
     "2.16 send_file": range(226, 237),
     "2.17 URLs, templates": range(237, 247),
     "2.18 sessions": range(247, 263),
+    "2.22 lifespan, hooks, background tasks": range(307, 321),
     "2.23 servers": range(321, 333),
 }
 
@@ -41,9 +42,7 @@ LATER = {
     63: SERVER,
     65: SERVER + ": draining after a 413 happens on the socket",
     198: SERVER + ": pings",
-    200: "graceful shutdown is not built yet",
     328: "proved where streams are: tests/exchange/test_streaming.py",
-    330: "the error about a second event loop belongs to the lifespan and is not built yet",
 }
 
 #: Parts of rows that are proved for the rest: what they wait for.
@@ -59,7 +58,8 @@ PARTLY = {
     146: "the first byte of a sparse file within 50 ms; the whole answer is bounded by 0.5 s",
     149: "Partitioned sets Secure in place of an error (CK-1)",
     160: "mounted applications, the WSGI bridge, an exemption",
-    191: "floods over a socket",
+    191: "floods over a socket are in tests/integration/test_open_websockets.py; pings are the server's",
+    200: "code 0 of the process is proved in tests/integration/test_shutdown.py",
     207: "two slashes are merged by a 308, as everywhere",
     210: "names of devices are 404 on every platform, whether files or not",
     214: "a file without permission is simulated: the tests may run as root",
@@ -70,6 +70,10 @@ PARTLY = {
     244: "the debugger's pages and those of mounted applications are not built yet",
     250: "applications that have one key and one cookie name share their sessions, on purpose",
     257: "background tasks are not built yet; a kept session stands for one",
+    307: "the time limit is 0.05 s; exit codes of servers are in tests/integration/test_lifespan.py",
+    317: "a response with a stream that is used twice: its second body is empty",
+    318: "the task of an hour is cancelled after 0.01 s",
+    320: "a finally that waits: what its time limit is belongs to the streams' own tests",
 }
 
 ROWS = {row for rows in SECTIONS.values() for row in rows}

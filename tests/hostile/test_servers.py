@@ -173,7 +173,7 @@ async def test_b327_another_error_of_send_reaches_the_server_as_it_is(app: Hosti
 async def test_b327_a_send_that_blocks_for_ever_ends_when_the_client_leaves(
     app: Hostile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("erlen.exchange.streaming.SEND_SECONDS", 0.01)
+    monkeypatch.setattr("erlen.exchange.outgoing.SEND_SECONDS", 0.01)
 
     async def block(message: Message) -> None:
         if message["type"] == "http.response.body":

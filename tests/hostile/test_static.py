@@ -143,7 +143,7 @@ async def test_b210_b216_names_of_devices_are_404_even_where_they_are_files(
 async def test_b209_a_name_of_another_system_never_reaches_the_disk(
     server: Bare, monkeypatch: pytest.MonkeyPatch, row: str
 ) -> None:
-    monkeypatch.setattr("erlen.files.sending.in_thread", pytest.fail)
+    monkeypatch.setattr("erlen.files.finding.in_thread", pytest.fail)
     for raw in NEVER[row]:
         assert (await ask(server, f"/static/{raw}")).status == 404
 

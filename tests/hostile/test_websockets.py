@@ -7,9 +7,10 @@ import pytest
 
 from erlen import abort, websocket
 from erlen.exceptions import WebSocketDisconnect
+from erlen.exchange.websocket_reading import MESSAGES, SOON
 from erlen.protocols import Message
 from tests.hostile.application import Hostile, before, make_app
-from tests.hostile.harness import CONNECT, HOST, Bare, Log, binary, captured, left, text
+from tests.hostile.harness import CONNECT, HOST, PATIENCE, Bare, Log, binary, captured, left, text
 
 
 def from_origin(*origins: bytes, host: bytes = b"example.com") -> list[tuple[bytes, bytes]]:
@@ -185,6 +186,74 @@ async def test_b191_no_message_is_taken_before_the_view_asks_for_it(
     assert answer.taken == 2
 
 
+async def test_b191_a_flood_is_held_back_where_the_view_only_sends() -> None:
+    app = make_app()
+    released = anyio.Event()
+
+    @app.view("/ws/sleeping", websocket=True)
+    async def sleeping() -> None:
+        await websocket.send("ready")
+        await released.wait()
+
+    taken = 1
+    flooded = anyio.Event()
+
+    async def receive() -> Message:
+        nonlocal taken
+        taken += 1
+        flooded.set()
+        return CONNECT if taken == 2 else binary(bytes(2**16))
+
+    async def send(message: Message) -> None:
+        pass
+
+    async def release() -> None:
+        await flooded.wait()
+        await anyio.sleep(SOON + 0.1)
+        released.set()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(app, websocket_scope("/ws/sleeping"), receive, send)
+            tasks.start_soon(release)
+    assert taken == 2 + MESSAGES
+
+
+async def test_b191_tiny_messages_let_others_run(app: Hostile) -> None:
+    turns, left_over = 0, 100_000
+
+    async def receive() -> Message:
+        nonlocal left_over
+        left_over -= 1
+        if left_over % 100 == 0:
+            await anyio.lowlevel.checkpoint()  # a server reads 64 KiB and gives the loop a turn
+        return left() if left_over < 0 else text("x") if left_over < 99_999 else CONNECT
+
+    async def send(message: Message) -> None:
+        pass
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(count)
+            await app(websocket_scope("/ws/echo"), receive, send)
+            tasks.cancel_scope.cancel()
+    assert turns >= 900
+
+
+@pytest.mark.parametrize("rate", [1, 50])
+async def test_pain31_a_peer_that_is_too_fast_is_closed_with_1008(rate: int) -> None:
+    app = make_app(MAX_WEBSOCKET_MESSAGE_RATE=rate)
+    answer = await Bare(app, app.ran).websocket("/ws/echo", *[text("x")] * (rate + 5))
+    assert (answer.close, answer.kinds.count("send")) == (1008, rate)
+    assert (app.seen, answer.sent[-1]["reason"]) == ([1008], "The messages come too fast.")
+
+
 # --- states ---------------------------------------------------------------------------------------
 
 
@@ -211,6 +280,45 @@ async def test_b193_what_was_queued_is_delivered_before_the_end(server: Bare, ap
     answer = await server.websocket("/ws/echo", *[text(str(n)) for n in range(100)], left(4001))
     assert [message["text"] for message in answer.sent[1:]] == [str(n) for n in range(100)]
     assert app.seen == [4001]
+
+
+@pytest.mark.parametrize("asleep", ["sends first", "accepts first"])
+async def test_b193_a_view_that_sleeps_is_cancelled_within_a_second(asleep: str) -> None:
+    app = make_app()
+
+    @app.view("/ws/asleep", websocket=True)
+    async def sleeper() -> None:
+        await (websocket.send("ready") if asleep == "sends first" else websocket.accept())
+        await anyio.sleep_forever()
+
+    @app.teardown_websocket
+    async def teardown(error: BaseException | None) -> None:
+        app.seen.append(getattr(error, "code", error))
+
+    begun = anyio.current_time()
+    answer = await Bare(app, app.ran).websocket("/ws/asleep", left(4001))
+    assert (app.seen, answer.log) == ([4001], [])
+    assert anyio.current_time() - begun < 2  # one second, and a machine at work
+
+
+async def test_b193_a_view_whose_send_is_stuck_is_cancelled_when_the_peer_leaves() -> None:
+    app = make_app()
+
+    @app.view("/ws/stuck", websocket=True)
+    async def stuck() -> None:
+        await websocket.send("never taken")
+
+    incoming = iter([CONNECT, left(1006)])
+
+    async def receive() -> Message:
+        return next(incoming)
+
+    async def send(message: Message) -> None:
+        if message["type"] == "websocket.send":
+            await anyio.sleep_forever()
+
+    with anyio.fail_after(2):
+        await app(websocket_scope("/ws/stuck"), receive, send)
 
 
 async def test_b193_an_uncaught_disconnect_is_no_error_and_teardown_runs_once() -> None:
@@ -349,6 +457,42 @@ async def test_b199_many_tasks_send_whole_messages_and_each_once() -> None:
     assert (answer.kinds[0], answer.close) == ("accept", 1000)
     numbers = [int(message["text"]) for message in answer.sent[1:-1]]
     assert sorted(numbers) == list(range(1000))
+
+
+async def test_b200_a_thousand_sockets_get_1001_when_the_application_ends() -> None:
+    app = make_app()
+    codes: list[int | None] = []
+    opened = 0
+
+    async def one() -> None:
+        closed = anyio.Event()
+        messages = iter([CONNECT])
+
+        async def receive() -> Message:
+            nonlocal opened
+            for message in messages:
+                return message
+            opened += 1
+            await closed.wait()
+            return left(1005)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "websocket.close":
+                codes.append(message["code"])
+                closed.set()
+
+        await app(websocket_scope("/ws/echo"), receive, send)
+
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(1000):
+                tasks.start_soon(one)
+            while opened < 1000:
+                await anyio.lowlevel.checkpoint()
+            begun = anyio.current_time()
+            app.begin_shutdown()
+    assert codes == [1001] * 1000
+    assert anyio.current_time() - begun < 5  # it takes 0.1 s
 
 
 async def test_b199_a_second_receiver_gets_an_error() -> None:

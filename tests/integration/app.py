@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from erlen import Blueprint, Erlen, Response, abort, g, request, url_for, websocket
+from erlen import Blueprint, Erlen, Response, abort, g, request, stream, sync, url_for, websocket
 
 #: Bytes that a body and a WebSocket message may have, small so that the tests are quick.
 MAX_BODY = 100_000
@@ -77,11 +77,13 @@ def make_app() -> Erlen:
     add_bodies(app, runs)
     add_streams(app, runs)
     add_long_streams(app, runs)
+    add_pushed_streams(app, runs)
     add_observation(app, runs)
     add_refusals(app)
     add_guarded(app)
     add_conversations(app)
     add_endings(app)
+    add_further_endings(app)
     add_listeners(app, runs)
     return app
 
@@ -202,7 +204,7 @@ def add_streams(app: Erlen, runs: Runs) -> None:
     """Declare the views whose body is made piece by piece."""
 
     @app.get("/streams/<run>")
-    async def stream(run: str) -> AsyncIterator[str]:
+    async def in_two_chunks(run: str) -> AsyncIterator[str]:
         yield "first\n"
         await runs.pass_gate(run)
         yield f"last of {request.path}\n"
@@ -230,8 +232,7 @@ def add_long_streams(app: Erlen, runs: Runs) -> None:
                 yield b"x" * 10_000
                 await anyio.sleep(0.001)
         finally:
-            with anyio.CancelScope(shield=True):  # an await in a cleanup needs it, when cancelled
-                await checkpoint()
+            await checkpoint()
             runs.note(run, "closed")
 
     @app.get("/flood/<run>/<int:size>")
@@ -246,12 +247,55 @@ def add_long_streams(app: Erlen, runs: Runs) -> None:
             yield b"first"
             await anyio.sleep_forever()
         finally:
+            await anyio.sleep(0.001)
             runs.note(run, "closed")
 
     @app.get("/pieces")
     async def pieces() -> AsyncIterator[str]:
         yield "one, "
         yield "two"
+
+
+def add_pushed_streams(app: Erlen, runs: Runs) -> None:
+    """Declare the views that send their response themselves."""
+
+    @app.get("/pushed/streams/<run>")
+    async def push(run: str) -> None:
+        async with stream() as out:
+            await out.send("first\n")
+            await runs.pass_gate(run)
+            await out.send(f"last of {request.path}\n")
+
+    @app.get("/pushed/silent/<run>")
+    async def push_silence(run: str) -> None:
+        async with stream() as out:
+            try:
+                await out.send("first")
+                await anyio.sleep_forever()
+            finally:
+                await anyio.sleep(0.001)
+                runs.note(run, "closed")
+
+    @app.get("/pushed/endless/<run>")
+    def push_from_a_thread(run: str) -> None:
+        with sync.stream() as out:
+            try:
+                while True:
+                    out.send(b"x" * 10_000)
+            finally:
+                runs.note(run, "closed")
+
+    @app.get("/pushed/flood/<run>/<int:size>")
+    async def push_flood(run: str, size: int) -> None:
+        async with stream() as out:
+            for _ in range(size // 65536):
+                await out.send(bytes(65536))
+
+    @app.get("/pushed/fail-midway")
+    async def push_and_fail() -> None:
+        async with stream() as out:
+            await out.send("first\n")
+            raise LookupError("fails after the first byte")
 
 
 def add_observation(app: Erlen, runs: Runs) -> None:
@@ -391,6 +435,35 @@ def add_endings(app: Erlen) -> None:
     @app.websocket("/ws/end/bytes")
     async def expect_bytes() -> None:
         await websocket.send(await websocket.receive_bytes())
+
+
+def add_further_endings(app: Erlen) -> None:
+    """Declare the WebSockets that end by a refusal, a task or a limit."""
+
+    @app.websocket("/ws/end/reject")
+    async def end_by_reject() -> None:
+        await websocket.reject(4401, "log in")
+
+    @app.websocket("/ws/end/tasks")
+    async def end_by_task() -> None:
+        async def fail() -> None:
+            raise LookupError("fails in a task")
+
+        await websocket.send("hello")
+        async with websocket.tasks() as tasks:
+            tasks.start_soon(websocket.wait_closed)
+            tasks.start_soon(fail)
+
+    @app.websocket("/ws/end/rate")
+    async def end_by_rate() -> None:
+        websocket.max_message_rate = 3
+        while True:
+            await websocket.receive()
+
+    @app.websocket("/ws/end/unasked")
+    async def end_by_message_that_nobody_asked_for() -> None:
+        await websocket.send("hello")
+        await anyio.sleep_forever()
 
 
 def add_listeners(app: Erlen, runs: Runs) -> None:

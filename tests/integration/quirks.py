@@ -68,6 +68,12 @@ QUIRKS: tuple[Quirk, ...] = (
         "The server takes whatever the application sends, however slowly the client reads.",
     ),
     Quirk(
+        "stalled response",
+        ("hypercorn-trio",),
+        [],
+        "The server shields what it sends from being cancelled, for as long as the client takes it.",
+    ),
+    Quirk(
         "broken off response",
         ("daphne",),
         TimeoutError,
@@ -154,10 +160,10 @@ QUIRKS: tuple[Quirk, ...] = (
         "The server reports a lost connection as a close without a code.",
     ),
     Quirk(
-        "send after the peer left",
-        ("hypercorn", "granian"),
-        [],
-        "The server swallows what is sent after the end, and tells only whoever receives.",
+        "cancelled send",
+        ("hypercorn-trio",),
+        None,
+        "The server shields what it sends, so nothing can give up a send to a peer that never reads.",
     ),
     Quirk(
         "held back messages",
@@ -169,7 +175,6 @@ QUIRKS: tuple[Quirk, ...] = (
         "send to a closing peer",
         ("daphne",),
         None,
-        "The server swallows what is sent, raises an error of its own, or cancels the application, "
-        "as the close happens to go on.",
+        "The server raises an error of its own for what is sent while the peer closes.",
     ),
 )

@@ -1,12 +1,15 @@
 """Streams over real sockets: chunks, back-pressure, and clients that leave."""
 
 import contextlib
+import time
+from collections.abc import Iterator
+from uuid import uuid4
 
 import h11
 import pytest
 
 from tests.integration.raw_client import RawClient
-from tests.integration.servers import Server
+from tests.integration.servers import KINDS, Server, serving
 
 #: Bytes that a server and two kernels may hold of a body that nobody reads; a server without
 #: back-pressure takes all of OFFERED.
@@ -21,20 +24,50 @@ STARTS_EARLY = "application starts before the body has come"
 # --- responses ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("target", ["/streams", "/pushed/streams"])
 def test_a_chunk_arrives_before_the_next_is_made(
-    server: Server, client: RawClient, run: str
+    server: Server, client: RawClient, run: str, target: str
 ) -> None:
-    client.start("GET", f"/streams/{run}")
+    client.start("GET", f"{target}/{run}")
     client.end()
     assert client.read_head().status == 200
     chunks = client.iter_chunks()
     assert next(chunks) == b"first\n"
     server.open_gate(run)
-    assert b"".join(chunks) == f"last of /streams/{run}\n".encode()
+    assert b"".join(chunks) == f"last of {target}/{run}\n".encode()
     assert server.notes(run, 1) == ["teardown: NoneType"]
 
 
-@pytest.mark.parametrize("stream", ["endless", "silent"])
+def test_a_view_that_fails_after_its_first_chunk_breaks_the_connection(
+    server: Server, client: RawClient
+) -> None:
+    server.require("broken off response")
+    assert not client.request("GET", "/pushed/fail-midway").complete
+
+
+@pytest.mark.parametrize("stream", ["silent", "pushed/silent"])
+def test_st5_what_waits_is_cancelled_within_100_ms_and_its_cleanup_awaits(
+    server: Server, stream: str
+) -> None:
+    """The best of some attempts: this machine may be at work."""
+    seconds = []
+    for _ in range(10):
+        run = uuid4().hex
+        with RawClient(server.port) as client:
+            client.start("GET", f"/{stream}/{run}")
+            client.end()
+            client.read_head()
+            assert next(client.iter_chunks())
+            client.socket.close()
+        left = time.perf_counter()
+        assert server.notes(run, 2) == ["closed", "teardown: ClientDisconnected"]
+        seconds.append(time.perf_counter() - left)
+        if seconds[-1] < 0.1:
+            return
+    raise AssertionError(seconds)
+
+
+@pytest.mark.parametrize("stream", ["endless", "silent", "pushed/silent", "pushed/endless"])
 def test_p37_a_client_that_leaves_closes_the_stream_and_teardown_runs_once(
     server: Server, client: RawClient, run: str, stream: str
 ) -> None:
@@ -62,6 +95,31 @@ def test_a_client_that_does_not_read_holds_the_stream_back(
     client.read_head()
     held = server.notes(run, 1, patience=STILL) == []
     assert held == server.expects("held back stream", usual=True)
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=[kind.name for kind in KINDS])
+def impatient(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server of the application that does not wait long for clients."""
+    with serving(
+        request.param, tmp_path_factory.mktemp("server"), application="impatient_app"
+    ) as running:
+        yield running
+
+
+@pytest.mark.parametrize("stream", ["flood", "pushed/flood"])
+def test_a_client_that_does_not_read_is_broken_off(
+    impatient: Server, run: str, stream: str
+) -> None:
+    impatient.require("held back stream")
+    with RawClient(impatient.port) as client:
+        client.start("GET", f"/{stream}/{run}/{OFFERED}")
+        client.end()
+        ended = impatient.expects("stalled response", ["teardown: SendTimeout"])
+        assert impatient.notes(run, 1, patience=2) == ended
+        assert not client.read().complete
+    assert f"GET /{stream}/{run}/{OFFERED} is broken off" in impatient.output
 
 
 # --- request bodies -------------------------------------------------------------------------------

@@ -109,6 +109,12 @@ ENDINGS = (
     Case("closed-4001", "/ws/end/close/4001", Ended((), 4001, "why")),
     Case("closed-1000", "/ws/end/close/1000", Ended((), 1000, "why")),
     Case("b195-closed-1006", "/ws/end/close/1006", Ended((), 1011)),
+    Case("p22-rejected", "/ws/end/reject", Ended((), 4401, "log in")),
+    Case("b196-raised-in-a-task", "/ws/end/tasks", Ended(("hello",), 1011)),
+    Case("b190-unasked", "/ws/end/unasked", Ended(("hello",), 1009, "The message is too large."),
+         sends=("x" * (MAX_MESSAGE + 1),)),
+    Case("too-fast", "/ws/end/rate", Ended((), 1008, "The messages come too fast."),
+         sends=("x",) * 5),
     Case("b190-text-over-the-limit", "/ws/echo", Ended((), 1009, "The message is too large."),
          sends=("x" * (MAX_MESSAGE + 1),)),
     Case("b190-bytes-over-the-limit", "/ws/echo", Ended((), 1009, "The message is too large."),
@@ -126,6 +132,30 @@ ENDINGS = (
          subprotocols=("coffee", "tea")),
     Case("b187-no-subprotocol", "/ws/subprotocol/none", Ended(('["coffee"]',), 1000),
          subprotocols=("coffee",)),
+)  # fmt: skip
+
+#: The rows of the table that the documentation prints, and the cases that prove each: how it ends,
+#: what the peer sees.
+TABLE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("the view returned", "1000", (
+        "b197-returned", "b189-empty-text", "b189-empty-bytes", "json", "own-origin",
+        "b187-subprotocol", "b187-no-subprotocol",
+    )),
+    ("the view, a hook or a task raised; `abort(5xx)`", "1011", (
+        "b196-raised", "b196-raised-in-a-task", "abort-500", "b195-closed-1006",
+    )),
+    ("`abort(503)`", "1013", ("abort-503",)),
+    ("`abort(4xx)`", "1008", ("b196-abort-401", "abort-403", "abort-404")),
+    ("a message over the limit; `abort(413)`", "1009", (
+        "b190-text-over-the-limit", "b190-bytes-over-the-limit", "b190-unasked", "abort-413",
+    )),
+    ("messages faster than the limit", "1008", ("too-fast",)),
+    ("what `receive_json()` gets is no JSON", "1007", ("b189-no-json", "b189-nan")),
+    ("text where bytes are wanted, or bytes where text is", "1003", (
+        "b189-bytes-for-json", "b189-bytes-for-text", "b189-text-for-bytes",
+    )),
+    ("`websocket.close(code, reason)`", "that code", ("closed-4001", "closed-1000")),
+    ("`websocket.reject(code, reason)`", "that code", ("p22-rejected",)),
 )  # fmt: skip
 
 

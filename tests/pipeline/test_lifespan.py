@@ -1,16 +1,17 @@
-"""Startup and shutdown: LS-1 to LS-6, B-307, B-308, B-311."""
+"""Startup and shutdown: LS-1 to LS-6, B-307, B-308, B-311, E-19."""
 
 import asyncio  # noqa: TID251  # as a server on it does
+import functools
 import threading
 import types
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
 import pytest
 
-from erlen import Erlen, current_app, g
+from erlen import Erlen, current_app, g, got_serving_exception
 from erlen.exceptions import SetupError
 
 
@@ -346,6 +347,227 @@ async def test_unknown_scope_is_the_servers_fault(app: Erlen) -> None:
         await server.run(app)
 
 
+# --- a startup that hangs: B-307 --------------------------------------------------------------------
+
+
+def hang(app: Erlen, kind: str, log: list[str]) -> None:
+    """Declare a function called 'hangs' that does not let the startup go on."""
+
+    async def hangs() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append("given up")
+
+    async def yielding() -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.sleep_forever)
+            await hangs()
+            yield
+
+    @asynccontextmanager
+    async def releasing() -> AsyncGenerator[None, None]:
+        yield
+        release.set()
+        log.append("given up")
+
+    release = threading.Event()
+    if kind == "before_serving":
+        app.before_serving(hangs)
+    elif kind == "def":
+        app.lifespan(releasing)
+        app.before_serving(functools.partial(release.wait, 30))
+    else:
+        yielding.__qualname__ = "hangs"
+        getattr(app, kind)(yielding)
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "before_serving", "while_serving", "def"])
+async def test_b307_a_startup_that_hangs_fails_and_names_the_function(
+    app: Erlen, log: list[str], kind: str
+) -> None:
+    app.config["STARTUP_TIMEOUT"] = 0.05
+    app.lifespan(around(log, "lifespan"))
+    hang(app, kind, log)
+    server = Server()
+    with pytest.raises(
+        TimeoutError, match=r"STARTUP_TIMEOUT, 0.05 seconds, and '.*(hangs|wait)' had"
+    ):
+        await server.run(app)
+    assert server.types == ["startup.failed"]
+    assert (log[0], *sorted(log[1:])) == ("lifespan starts", "given up", "lifespan ends")
+
+
+async def test_b307_a_mounted_application_that_hangs_is_named(app: Erlen, log: list[str]) -> None:
+    app.config["STARTUP_TIMEOUT"] = 0.05
+    sub = Erlen("sub")
+    hang(sub, "before_serving", log)
+    app.mount("/sub", sub)
+    with pytest.raises(TimeoutError, match="the application mounted at '/sub'"):
+        await Server().run(app)
+    assert log == ["given up"]
+
+
+async def test_b307_a_loop_that_tries_again_does_not_escape_the_limit(app: Erlen) -> None:
+    app.config["STARTUP_TIMEOUT"] = 0.05
+
+    @app.before_serving
+    async def connect() -> None:
+        while True:
+            with suppress(Exception):
+                await anyio.sleep(0.01)
+                raise ConnectionRefusedError
+
+    with pytest.raises(TimeoutError, match="connect' had not"):
+        await Server().run(app)
+
+
+async def test_a_startup_within_its_time_is_as_without_a_limit(app: Erlen, log: list[str]) -> None:
+    app.config["STARTUP_TIMEOUT"] = 60
+    declare_all(app, log)
+
+    @app.lifespan
+    async def with_tasks() -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.sleep_forever)
+            await anyio.lowlevel.checkpoint()
+            yield
+            tasks.cancel_scope.cancel()
+
+    server = Server()
+    await server.run(app)
+    assert server.types == ["startup.complete", "shutdown.complete"]
+    assert log == STARTUP + SHUTDOWN
+
+
+@pytest.mark.parametrize("seconds", [60, 0.05])
+async def test_what_fails_within_the_time_is_raised_as_it_is(app: Erlen, seconds: float) -> None:
+    app.config["STARTUP_TIMEOUT"] = seconds
+
+    @app.before_serving
+    async def connect() -> None:
+        await anyio.lowlevel.checkpoint()
+        raise ConnectionRefusedError
+
+    with pytest.raises(ConnectionRefusedError):
+        await Server().run(app)
+
+
+async def test_a_function_that_takes_no_notice_but_returns_is_left_as_well(
+    app: Erlen, log: list[str]
+) -> None:
+    app.config["STARTUP_TIMEOUT"] = 0.01
+
+    @app.lifespan
+    async def stubborn() -> AsyncIterator[None]:
+        try:
+            await anyio.sleep_forever()
+        except BaseException:  # noqa: BLE001  # that is the case
+            log.append("no notice")
+        yield
+        log.append("left")
+
+    app.before_serving(anyio.sleep_forever)
+    with pytest.raises(TimeoutError, match="'sleep_forever'"):
+        await Server().run(app)
+    assert log == ["no notice", "left"]
+
+
+# --- the signal: LS-2 -------------------------------------------------------------------------------
+
+
+FAILURE = ValueError("no")
+
+
+async def fail() -> None:
+    raise FAILURE
+
+
+async def fail_later() -> AsyncIterator[None]:
+    yield
+    raise FAILURE
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [
+        ("before_serving", fail), ("after_serving", fail), ("lifespan", fail_later),
+        ("while_serving", fail_later),
+    ],
+)  # fmt: skip
+async def test_ls2_what_fails_around_serving_is_told_by_the_signal(
+    app: Erlen, kind: str, function: Any
+) -> None:
+    heard = []
+    getattr(app, kind)(function)
+
+    async def hear(sender: Erlen, exception: BaseException) -> None:
+        heard.append((sender, exception, current_app.name))
+
+    with got_serving_exception.connected_to(hear, app), pytest.raises(ValueError, match="no"):
+        await Server().run(app)
+    assert heard == [(app, FAILURE, "shop")]
+
+
+async def test_ls2_a_receiver_that_fails_is_logged(
+    app: Erlen, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.before_serving(lambda: 1 / 0)
+
+    def hear(sender: Erlen, exception: BaseException) -> None:
+        raise LookupError
+
+    with got_serving_exception.connected_to(hear, app), pytest.raises(ZeroDivisionError):
+        await Server().run(app)
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [LookupError]
+
+
+# --- again and again: E-19 --------------------------------------------------------------------------
+
+
+async def test_e19_a_hundred_cycles_leave_nothing(app: Erlen, log: list[str]) -> None:
+    sub = Erlen("sub")
+    app.mount("/sub", sub)
+    declare_all(app, log)
+    app.before_serving(lambda: app.add_background_task(anyio.lowlevel.checkpoint))
+    await Server().run(app)
+    tasks, threads = len(anyio.get_running_tasks()), set(threading.enumerate())
+    for _ in range(100):
+        await Server().run(app)
+    assert len(anyio.get_running_tasks()) == tasks
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert log == 101 * (STARTUP + SHUTDOWN)
+
+
+@pytest.mark.parametrize("index", range(4))
+async def test_e19_a_startup_that_fails_anywhere_can_be_tried_again(
+    app: Erlen, log: list[str], index: int
+) -> None:
+    failing = [True]
+
+    def at(position: int) -> Any:
+        def function() -> None:
+            if position == index and failing:
+                failing.pop()
+                raise ValueError("no")
+
+        return function
+
+    for position in range(4):
+        app.lifespan(around(log, f"lifespan {position}"))
+        app.before_serving(at(position))
+    with pytest.raises(ValueError, match="no"):
+        await Server().run(app)
+    await Server().run(app)
+    starts, ends = (
+        [f"lifespan {n} starts" for n in range(4)],
+        [f"lifespan {n} ends" for n in range(4)],
+    )
+    assert log == 2 * (starts + ends[::-1])
+
+
 # --- cancellation -----------------------------------------------------------------------------------
 
 
@@ -365,6 +587,7 @@ async def test_cancelled_server_is_told_nothing_and_everything_ends(
     assert cancelling.cancelled_caught
     assert (log, server.types) == (["ended"], ["startup.complete"])
     assert app.lifespan_declarations.running is False
+    assert app.needs_lifespan
 
 
 async def test_task_that_fails_while_serving_fails_the_shutdown(app: Erlen, log: list[str]) -> None:

@@ -138,6 +138,24 @@ async def test_pains3_a_view_is_cancelled_when_its_client_leaves(app: Erlen, by:
     assert anyio.current_time() - before < 0.1 + 0.4  # 100 ms, and a machine that is at work
 
 
+async def test_pains9_what_a_cancelled_view_awaits_at_its_end_is_not_cancelled_again(
+    app: Erlen,
+) -> None:
+    server, ended = Leaving(), list[str]()
+
+    @app.get("/", cancel_on_disconnect=True)
+    async def view() -> None:
+        server.runs.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            await anyio.sleep(0.001)
+            ended.append("cleaned up")
+
+    await serve(app, server)
+    assert (ended, server.sent) == (["cleaned up"], [])
+
+
 async def test_a_route_may_refuse_what_the_configuration_says(app: Erlen) -> None:
     app.config["CANCEL_ON_DISCONNECT"] = True
     server = Leaving()

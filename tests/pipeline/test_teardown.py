@@ -1,12 +1,13 @@
 """The end of a context: every hook runs, and in tests the first failure is not kept from anybody."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import anyio
 import pytest
 
-from erlen import Erlen, has_app_context, websocket
+from erlen import Erlen, has_app_context, request, websocket
 from erlen.protocols import Message
 from erlen.testing.request_context import request_scope
 
@@ -199,3 +200,40 @@ async def test_a_hook_that_is_left_unfinished_awaits_nothing_more(
     with pytest.raises(GeneratorExit):
         await app(scope, receive_nothing, drop)
     assert errors == []  # of the hooks after it none has run
+
+
+async def test_p19_def_teardown_runs_in_its_thread_while_all_places_are_taken(app: Erlen) -> None:
+    """Its thread is that of the hook before; its place is one that no view can take."""
+    app.config["WORKER_THREADS"] = 1
+    blocked, finish = threading.Event(), threading.Event()
+    waiting, free = anyio.Event(), anyio.Event()
+    threads: list[tuple[str, int]] = []
+
+    def note(_error: BaseException | None = None) -> None:
+        threads.append((request.path, threading.get_ident()))
+
+    def block() -> str:
+        blocked.set()
+        return "released" if finish.wait(10) else "late"
+
+    async def wait() -> str:
+        waiting.set()
+        await free.wait()
+        return "waited"
+
+    app.before_request(note)
+    app.teardown_request(note)
+    app.get("/wait", endpoint="wait")(wait)
+    app.get("/block", endpoint="block")(block)
+    async with anyio.create_task_group() as outer:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(app.test_client().get, "/wait")
+                await waiting.wait()
+                outer.start_soon(app.test_client().get, "/block")
+                await anyio.to_thread.run_sync(blocked.wait)
+                free.set()
+        finish.set()
+    of_wait = [thread for path, thread in threads if path == "/wait"]
+    assert of_wait == [of_wait[0]] * 2
+    assert threads[-1][0] == "/block"

@@ -29,8 +29,8 @@ QUART = {
 #: What is awaited in ``erlen``, or stands for what is.
 BLOCKING = {
     "get_template_attribute", "render_block", "render_template", "render_template_string",
-    "request", "send_file", "send_from_directory", "stream_template", "stream_template_string",
-    "UploadFile", "websocket",
+    "request", "send_file", "send_from_directory", "stream", "stream_template",
+    "stream_template_string", "UploadFile", "websocket",
 }  # fmt: skip
 
 

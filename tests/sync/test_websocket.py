@@ -95,5 +95,21 @@ async def test_synchronous_names_are_those_of_the_websocket(app: Erlen) -> None:
 def test_every_name_of_a_websocket_is_here_too() -> None:
     typed = {*dir(BlockingWebSocket), *BlockingWebSocket.__annotations__}
     names = {name for name in dir(WebSocket) if not name.startswith("_")}
-    assert names - typed == {"deny", "go_away", "leave"}  # the pipeline's
+    pipeline = {"begin", "cut_off", "deny", "go_away", "leave", "release"}
+    assert names - typed == {*pipeline, "run", "tasks"}  # the last two are for coroutines
     assert "receive" in vars(_Waiting)
+
+
+async def test_view_may_wait_for_the_end(app: Erlen) -> None:
+    log: list[Any] = []
+
+    @app.websocket("/")
+    def view() -> None:
+        websocket.send("ready")
+        websocket.wait_closed()
+        log.append(websocket.close_code)
+
+    async with app.test_client().websocket("/") as session:
+        assert await session.receive() == "ready"
+        await session.close(4003)
+    assert log == [4003]

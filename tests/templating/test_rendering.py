@@ -204,6 +204,25 @@ async def chunks_of(app: Erlen, source: str, **context: Any) -> list[str]:
         return [chunk async for chunk in await stream_template_string(source, **context)]
 
 
+async def test_a_stream_that_is_left_closes_the_generators_among_its_variables(
+    app: Erlen,
+) -> None:
+    async def rows() -> AsyncIterator[str]:
+        try:
+            yield "a" * 2000
+            yield "b" * 2000
+        finally:
+            ended.append(True)
+
+    ended: list[bool] = []
+    async with app.app_context():
+        source = "{% for row in rows %}{{ row }}{% endfor %}"
+        stream = await stream_template_string(source, rows=rows(), other=1)
+        assert (await anext(stream))[0] == "a"
+        await stream.aclose()
+    assert ended == [True]
+
+
 @pytest.mark.parametrize("is_async", [True, False])
 async def test_fragments_are_gathered(
     app: Erlen, is_async: bool, monkeypatch: pytest.MonkeyPatch

@@ -329,6 +329,11 @@ async def test_b282_a_body_over_the_limit_is_413_before_the_application() -> Non
     assert (got.status, got.body) == (413, b"Content Too Large\n")
 
 
+async def test_a_length_of_thousands_of_digits_harms_nobody() -> None:
+    headers = [(b"content-length", b"9" * 5000)]
+    assert (await ask(read_all, b"abc", method="POST", headers=headers)).body == b"abc"
+
+
 async def test_a_malformed_length_is_the_servers_to_refuse() -> None:
     headers = [(b"content-length", b"x")]
     assert (await ask(read_all, b"abc", method="POST", headers=headers)).body == b"abc"
@@ -373,6 +378,20 @@ async def test_b296_the_application_has_the_variables_and_keeps_its_own() -> Non
 
     name.set("outside")
     assert (await ask(application)).body == b"outsideinside"
+    assert name.get() == "outside"
+
+
+async def test_b296_what_the_application_has_set_outlasts_its_reads_and_writes() -> None:
+    """Django keeps the prefix of its links in such a variable."""
+
+    def application(environ: Environ, start_response: Start) -> Iterator[bytes]:
+        name.set("inside")
+        environ["wsgi.input"].read()
+        yield name.get().encode() if start_response(*OK) else b""
+        yield name.get().encode()
+
+    name.set("outside")
+    assert (await ask(application, b"body", method="POST")).body == b"insideinside"
     assert name.get() == "outside"
 
 

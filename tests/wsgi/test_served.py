@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from functools import partial
@@ -17,63 +17,10 @@ import pytest
 
 from erlen import Erlen, request
 from erlen.wsgi import WSGIAdapter
+from tests.wsgi.serving import Got, Log, environ
 
-SECONDS = 10
 NO_INPUT: dict[str, Any] = {"wsgi.input": None}
 name: ContextVar[str] = ContextVar("name", default="nobody")
-
-
-class Log(list[str]):
-    """Notes of what happened, that another thread can wait for."""
-
-    def wait(self, note: str) -> bool:
-        """Whether *note* is there in time."""
-        deadline = threading.Event()
-        return any(note in self or deadline.wait(0.01) for _ in range(SECONDS * 100))
-
-
-class Got:
-    """What a server was given.
-
-    Attributes:
-        body: The response's iterable.
-    """
-
-    def __init__(self, application: Any, environ: dict[str, Any]) -> None:
-        self.body: Any = application(environ, self._start)
-
-    def _start(self, status: str, headers: Any, _exc_info: Any = None) -> Callable[[bytes], None]:
-        self.status, self.headers = status, headers
-        return lambda _data: None
-
-    def read(self) -> bytes:
-        """Read the body and close it."""
-        try:
-            return b"".join(self.body)
-        finally:
-            self.body.close()
-
-
-def environ(method: str = "GET", path: str = "/", body: bytes = b"", **more: Any) -> dict[str, Any]:
-    return {
-        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1", "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": False,
-        "wsgi.run_once": False, **more,
-    }  # fmt: skip
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def backend(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def log() -> Log:
-    return Log()
 
 
 @pytest.fixture
@@ -358,6 +305,7 @@ PREAMBLE = """
 import io, os, sys
 from erlen import Erlen
 from erlen.wsgi import WSGIAdapter
+from tests.wsgi.serving import Got, Log, environ
 
 app = Erlen("forked")
 sys.stdout.reconfigure(line_buffering=True)

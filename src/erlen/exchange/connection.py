@@ -6,7 +6,6 @@ Nothing here does I/O, and nothing is parsed before it is asked for.
 from typing import Any, TypedDict, Unpack
 
 from erlen.exceptions import HTTPException, WireError
-from erlen.exchange.children import Children
 from erlen.exchange.fields import RequestFields
 from erlen.exchange.lazy import lazy
 from erlen.exchange.settings import Settings
@@ -41,8 +40,6 @@ class Connection(RequestFields):
     """
 
     must_close: bool = False
-    #: What ``start_soon()`` has started.
-    children: Children | None = None
 
     def __init__(
         self,

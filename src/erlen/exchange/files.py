@@ -195,15 +195,19 @@ class FileSource:
             yield await in_thread(_read, self._file, self._start + start, size)
             start += size
 
+    def close(self) -> None:
+        """Close the file; again does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._file.close()
+
     async def aclose(self) -> None:
         """Close the file; again does nothing.
 
         At once and not in a thread: what was only read has nothing to write, and it must be closed
         in a task that is cancelled too.
         """
-        if not self._closed:
-            self._closed = True
-            self._file.close()
+        self.close()
 
 
 def _read(file: BinaryIO | FileIO, position: int, size: int) -> bytes:

@@ -4,10 +4,10 @@ from copy import copy
 from typing import NamedTuple
 
 import anyio
-from anyio import to_thread
 
 from erlen.exceptions import BadRequestKeyError, UnsupportedMediaType, WireError
 from erlen.exchange.body import Body
+from erlen.exchange.file_work import in_thread
 from erlen.exchange.parts import Part, Parts, refusal
 from erlen.exchange.settings import Settings
 from erlen.exchange.slices import SLICE, Slices
@@ -127,9 +127,9 @@ class Forms:
                 waiting += data
                 is_small = is_small and len(waiting) <= _INLINE
                 if len(waiting) >= SLICE:
-                    await to_thread.run_sync(parser.feed, bytes(waiting))
+                    await in_thread(parser.feed, bytes(waiting))
                     waiting.clear()
-            return finish() if is_small else await to_thread.run_sync(finish)
+            return finish() if is_small else await in_thread(finish)
         except WireError as error:
             raise refusal(error, debug=self._settings.debug) from error
 

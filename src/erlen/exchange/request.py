@@ -1,12 +1,15 @@
 """Floor 3: one HTTP request: the connection's view plus its body: bytes, JSON, form and files."""
 
-from typing import Any, Literal, Unpack, overload
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 import anyio
 
-from erlen.exceptions import BadRequest, UnsupportedMediaType, WireError
+from erlen.exceptions import BadRequest, OutsideContextError, UnsupportedMediaType, WireError
 from erlen.exchange.body import Body
+from erlen.exchange.children import ChildTask
 from erlen.exchange.connection import Connection, RoutingFacts
+from erlen.exchange.file_work import in_thread
 from erlen.exchange.forms import FormData, Forms
 from erlen.exchange.lazy import lazy
 from erlen.exchange.parts import Parts
@@ -16,6 +19,9 @@ from erlen.exchange.uploads import UploadFile
 from erlen.protocols import Receive, Scope
 from erlen.spawning import Child, spawn
 from erlen.wire.multidict import CombinedMultiDict, ImmutableMultiDict
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 #: Bytes of a JSON body above which it is parsed in a thread, so that the loop keeps turning.
 JSON_THREAD_THRESHOLD = 256 * 1024
@@ -31,6 +37,9 @@ class Request(Connection):
     Attributes:
         body: The bytes, pulled: ``async for chunk in request.body`` or ``await request.body``.
     """
+
+    #: Seat: ``erlen.context`` puts here what finds the running context.
+    _running_context: ClassVar["staticmethod[[], Any]"]
 
     _values: CombinedMultiDict[str, str] | None = None
     _has_files = False
@@ -197,6 +206,52 @@ class Request(Connection):
     def max_form_files(self, value: int | None) -> None:
         self._forms.max_files = value
 
+    # --- children ---------------------------------------------------------------------------------
+
+    @overload
+    def start_soon(self, function: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> ChildTask[T]: ...
+
+    @overload
+    def start_soon(self, function: Callable[[*Ts], T], *args: *Ts) -> ChildTask[T]: ...
+
+    def start_soon(self, function: Callable[[*Ts], Any], *args: *Ts) -> ChildTask[Any]:
+        """Start *function* beside the view, as a part of this request.
+
+        It has the whole context: the request, ``g``, the session, and a copy of the caller's
+        context variables. It is joined after the view has returned, before the value becomes a
+        response. It is cancelled, and its end awaited, before error handlers and teardown hooks run
+        when the view raises, its ``timeout=`` strikes, or the client leaves where that ends the
+        view. The scopes that the caller has opened do not limit it.
+
+        In a streamed body it is joined before the end of the body is sent.
+
+        Args:
+            function: A coroutine function; or a ``def``, which gets a thread of its own, one of
+                ``WORKER_THREADS``, and is waited for when it is cancelled.
+            args: Its arguments; keywords by ``functools.partial``.
+
+        Returns:
+            A handle that can be awaited for what *function* returns. Its error is raised there. An
+            error that nobody has awaited is raised at the join, like an error of the view; where no
+            handle was kept, it cancels the other children at once, and with them a view that has a
+            ``timeout=`` or ``cancel_on_disconnect=``.
+
+        Raises:
+            RuntimeError: The view has ended.
+            OutsideContextError: Another exchange, a background task or nothing runs here.
+            TypeError: *function* is no function, or a generator function.
+            BaseException: What another child has raised, when nobody can await that.
+        """
+        context = self._running_context()
+        if context.opened_exchange is not self:
+            raise OutsideContextError(
+                f"start_soon() was called on {self!r}, which is not the request that runs here. "
+                "Call it in the view, or in what that calls; a background task starts others by "
+                "app.add_background_task()."
+            )
+        child: ChildTask[Any] = context.start_child(function, *args)
+        return child
+
     # --- the client -------------------------------------------------------------------------------
 
     @property
@@ -226,12 +281,14 @@ class Request(Connection):
         """Close the uploaded files and stop listening; the end of the exchange does it."""
         if not self.must_close:
             return
-        if self._listener is not None:
-            self._listener.cancel()
-            with self.shield():
-                await self._listener.wait()
-        if self._has_files:
-            await self._forms.close()
+        try:
+            if self._listener is not None:
+                self._listener.cancel()
+                with self.shield():
+                    await self._listener.wait()
+        finally:  # asyncio's own task.cancel() goes through the shield
+            if self._has_files:
+                await self._forms.close()
 
     # --- JSON -------------------------------------------------------------------------------------
 
@@ -271,9 +328,7 @@ class Request(Connection):
     async def _loads(self, data: bytes) -> Any:
         if len(data) <= JSON_THREAD_THRESHOLD:
             return self.settings.json.loads(data)
-        from anyio import to_thread
-
-        return await to_thread.run_sync(self.settings.json.loads, data)
+        return await in_thread(self.settings.json.loads, data)
 
     def _is_utf8_json(self) -> bool:
         return self.is_json and self.mimetype_params.get("charset", "utf-8").lower() in {

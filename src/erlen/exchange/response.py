@@ -10,10 +10,13 @@ from http import HTTPStatus
 from typing import ClassVar, Self, TypeAlias
 
 from erlen.exceptions import ClientDisconnected, HTTPException, reason_phrase
+from erlen.exchange.chunks import Chunk, Chunks
+from erlen.exchange.live_streaming import LiveChunks, LiveStream
 from erlen.exchange.media_types import content_type_of, type_pair
+from erlen.exchange.patience import SLICE, send_slices
 from erlen.exchange.response_conditions import ResponseConditions
 from erlen.exchange.sources import Source, SourceStream
-from erlen.exchange.streaming import Chunk, Chunks, send_chunks
+from erlen.exchange.streaming import Stream
 from erlen.protocols import Exchange, Message, RawHeaders
 from erlen.wire.headers import Headers
 
@@ -164,6 +167,7 @@ class Response(ResponseConditions):
 
         Raises:
             ClientDisconnected: The client left.
+            SendTimeout: It has taken nothing of a long body for ``exchange.send_timeout``.
             Exception: What a streamed body raised; when ``exchange.started`` the connection must
                 break, else it can be answered.
         """
@@ -183,19 +187,35 @@ class Response(ResponseConditions):
             if stream is None:
                 exchange.started = True
                 await exchange.send(start)
-                await exchange.send(end)
+                if len(end.get("body", b"")) > SLICE:
+                    await send_slices(exchange, self._body)
+                else:
+                    await exchange.send(end)
             else:
                 unclosed = None
-                await send_chunks(start, stream, exchange, self.content_length)
+                sent = LiveStream if isinstance(stream, LiveChunks) else Stream
+                await sent(start, stream, exchange, self.content_length).send_all()
         except OSError as error:
             # SPEC: ASGI 2.4: send() raises OSError once the client is gone. That of a stream is its
-            # own: send_chunks() has told the two apart.
+            # own: Stream has told the two apart.
             if stream is not None and unclosed is None:
                 raise
             raise ClientDisconnected("The client left before the response was sent.") from error
         finally:
             if unclosed is not None or self._on_close is not None:
                 await self._close(unclosed, exchange.run_sync)
+
+    def start_message(self, exchange: Exchange) -> Message:
+        """Return the message of status and headers, for a body that someone else sends."""
+        return {
+            "type": "http.response.start",
+            "status": self._code,
+            "headers": self._framed(exchange),
+        }
+
+    def has_body(self, exchange: Exchange) -> bool:
+        """Whether a body follows the start: not after HEAD, nor with some statuses."""
+        return self._code not in _BODILESS and exchange.scope["method"] != "HEAD"
 
     def _path_to_send(self, exchange: Exchange) -> str | None:
         """Return the path of a file that the server sends better than we do, if there is one."""

@@ -8,16 +8,11 @@ from typing import Any, Literal, overload
 
 import anyio
 
+from erlen.exchange import closing
+from erlen.exchange.chunks import Chunk, Chunks, encode_chunk
+from erlen.exchange.closing import close_all, isolated
 from erlen.exchange.response_fields import ResponseFields
 from erlen.exchange.sources import Source, SourceStream, is_source
-from erlen.exchange.streaming import (
-    CLOSE_SECONDS,
-    Chunk,
-    Chunks,
-    close_all,
-    encode_chunk,
-    isolated,
-)
 
 
 async def at_once(function: Callable[..., Any], /, *args: Any) -> Any:
@@ -197,11 +192,17 @@ class ResponseBody(ResponseFields):
         await self._close(self._stream, run_sync)
 
     async def _close(self, stream: Chunks | None, run_sync: Callable[..., Awaitable[Any]]) -> None:
-        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+        with anyio.move_on_after(closing.CLOSE_SECONDS, shield=True):
             if stream is not None:
                 await close_all([stream], run_sync)
+            interruption: BaseException | None = None
             for function in self._on_close or ():
-                if inspect.iscoroutinefunction(function):
-                    await isolated(function)
-                else:
-                    await isolated(run_sync, function)
+                try:
+                    if inspect.iscoroutinefunction(function):
+                        await isolated(function)
+                    else:
+                        await isolated(run_sync, function)
+                except anyio.get_cancelled_exc_class() as error:
+                    interruption = error  # the next ones must run, too
+            if interruption is not None:
+                raise interruption

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from erlen.exchange.file_work import DEFAULT, Limit
 from erlen.protocols import JSONProvider
 
 
@@ -25,6 +26,7 @@ class Settings:
         max_form_files: Files of a form, ``None`` for no limit.
         upload_spool_size: Bytes of one uploaded file that are kept in memory.
         upload_spool_total: The same for all files of one request.
+        file_limit: How much may be done beside the loop at once, with files and large bodies.
     """
 
     json: JSONProvider
@@ -40,6 +42,7 @@ class Settings:
     upload_spool_total: int = 4 * 1024 * 1024
     send_timeout: float | None = 60.0
     max_message_rate: int | None = None
+    file_limit: Limit = DEFAULT
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], json: JSONProvider) -> "Settings":
@@ -58,4 +61,5 @@ class Settings:
             max_form_files=config["MAX_FORM_FILES"],
             upload_spool_size=config["UPLOAD_SPOOL_SIZE"],
             upload_spool_total=config["UPLOAD_SPOOL_TOTAL"],
+            file_limit=Limit(config["FILE_THREADS"]),
         )

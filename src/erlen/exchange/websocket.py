@@ -5,39 +5,28 @@ OPEN: messages flow. CLOSED: one side ended it; ``close_code`` says how. Nothing
 not allow reaches the server.
 """
 
-import enum
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Unpack
 
 import anyio
 
-from erlen.exceptions import (
-    WebSocketDisconnect,
-    WebSocketMessageError,
-    WebSocketStateError,
-)
+from erlen.exceptions import WebSocketDisconnect, WebSocketMessageError, WebSocketStateError
 from erlen.exchange.connection import Connection, RoutingFacts
 from erlen.exchange.json_value import prepare_response_value
 from erlen.exchange.response import HeadersValue, Response
 from erlen.exchange.settings import Settings
+from erlen.exchange.websocket_denial import Denial
+from erlen.exchange.websocket_ending import State, check_close
+from erlen.exchange.websocket_link import Link
+from erlen.exchange.websocket_tasks import WebSocketTasks
 from erlen.protocols import Exchange, Message, RawHeaders, Receive, Scope, Send
 from erlen.signals import emit, websocket_received, websocket_sent
 from erlen.wire.headers import Headers
 
-#: Seconds that a view has, when the application ends, to call ``receive()`` or to return.
-PATIENCE = 0.5
+__all__ = ["State", "WebSocket"]
 
 
-class State(enum.Enum):
-    """Where a WebSocket stands."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-class WebSocket(Connection):
+class WebSocket(Link, Connection):
     """A WebSocket: ``async for message in websocket``, ``await websocket.send(message)``.
 
     Attributes:
@@ -46,6 +35,9 @@ class WebSocket(Connection):
         close_reason: The closing side's reason, ``""`` when it gave none.
         subprotocol: What was accepted, ``None`` when none was.
         going_away: Whether the application ends, and this socket with it.
+        max_message_size: Bytes that a message may have; may be changed before it is received.
+        max_message_rate: Messages that the peer may send in a second, ``None`` for no limit; may be
+            changed likewise.
     """
 
     def __init__(
@@ -57,20 +49,20 @@ class WebSocket(Connection):
         **routing: Unpack[RoutingFacts],
     ) -> None:
         """As :class:`~erlen.exchange.connection.Connection`, with the server's callables."""
-        super().__init__(scope, settings, **routing)
-        self._receive = receive
-        self._send = send
+        Link.__init__(self, receive, send, settings)
+        Connection.__init__(self, scope, settings, **routing)
         self._opening = anyio.Lock()
-        self._receiving = False
-        self._closed_here = False
-        self._running: anyio.CancelScope | None = None
-        self.going_away = False
-        self.state = State.CONNECTING
-        self.close_code: int | None = None
-        self.close_reason = ""
+        self._replied = 0  # ``_receives`` at the last send
         self.subprotocol: str | None = None
         #: Gives further fields of the accept: the session's cookie, when there is a session.
         self.add_accept_headers: Callable[[], Awaitable[RawHeaders]] | None = None
+
+    def _get_current_object(self) -> "WebSocket":
+        """Return itself: through the proxy ``websocket``, the object behind it.
+
+        That one can be kept, and used from any task of the event loop, until it is closed.
+        """
+        return self
 
     @property
     def requested_subprotocols(self) -> list[str]:
@@ -106,6 +98,7 @@ class WebSocket(Connection):
                     "before the first send() or receive(), which accept by themselves."
                 )
             await self._accept(pairs, subprotocol)
+        self._watch()
 
     async def _accept(self, headers: RawHeaders, subprotocol: str | None) -> None:
         if self.add_accept_headers is not None:
@@ -123,13 +116,14 @@ class WebSocket(Connection):
         if message["type"] == "websocket.disconnect":
             raise self._closed_by_peer(message)
 
-    async def _ensure_open(self) -> None:
+    async def _ensure_open(self, *, to_receive: bool = False) -> None:
+        """Accept, if that is left to do; what came before the end can be received after it."""
         if self.state is State.CONNECTING:
             async with self._opening:  # two tasks may both want to be the first
                 if self.state is State.CONNECTING:
                     await self._accept([], None)
-        if self.state is State.CLOSED:
-            raise self._disconnected()
+        if self.state is State.CLOSED and not (to_receive and self._has_messages()):
+            raise self._told()
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -141,7 +135,9 @@ class WebSocket(Connection):
                 application ends, it is closed with 1001 and what arrived is not given.
             WebSocketStateError: Another task is receiving.
         """
-        await self._ensure_open()
+        self._receives += 1
+        if self.state is not State.OPEN:
+            await self._ensure_open(to_receive=True)
         if self._receiving:
             raise WebSocketStateError(
                 "Two tasks receive from one WebSocket, so neither would see every message. "
@@ -149,33 +145,17 @@ class WebSocket(Connection):
             )
         if self.going_away:
             await self.leave()
-            raise self._disconnected()
+            raise self._told()
         self._receiving = True
         try:
-            message = await self._receive()
+            data = await (self._pull() if self._ahead is None else self._take(self._ahead))
         finally:
             self._receiving = False
-        if message["type"] == "websocket.disconnect":
-            raise self._closed_by_peer(message)
-        return await self._checked(message)
-
-    async def _checked(self, message: Message) -> str | bytes:
-        # COMPAT: Hypercorn sends both keys, the unused one as None.
-        binary = message.get("bytes")
-        data: str | bytes = (message.get("text") or "") if binary is None else bytes(binary)
-        try:
-            size = len(data.encode()) if isinstance(data, str) else len(data)
-        except UnicodeEncodeError:
-            return await self._refuse_message(1007, "The text is not valid UTF-8.")
-        if size > self.settings.max_message_size:
-            return await self._refuse_message(1009, "The message is too large.")
+            if self._attended:
+                self._watch()
         if websocket_received.receivers:
             await emit(websocket_received, data)
         return data
-
-    async def _refuse_message(self, code: int, reason: str) -> str:
-        await self.close(code, reason)
-        raise WebSocketDisconnect(code, reason)
 
     async def receive_text(self) -> str:
         """Return the next message, which must be text; errors as :meth:`receive_json`."""
@@ -209,7 +189,8 @@ class WebSocket(Connection):
         """Send one message: ``str`` as text, ``bytes`` as binary.
 
         Raises:
-            WebSocketDisconnect: The socket is closed.
+            WebSocketDisconnect: The socket is closed, or the peer takes nothing for
+                ``SEND_TIMEOUT`` seconds, which closes it.
             TypeError: Neither ``str`` nor ``bytes``.
             ValueError: Text with half a surrogate pair, which UTF-8 cannot carry.
         """
@@ -224,8 +205,17 @@ class WebSocket(Connection):
                 f"send() was given {data!r} of type {type(data).__name__}. "
                 "Give str or bytes, or call send_json()."
             )
-        await self._ensure_open()
-        await self._emit(message)
+        if self.state is not State.OPEN:
+            await self._ensure_open()
+        if self._replied != self._receives:
+            self._replied = self._receives
+        elif not self._receiving:
+            self._watch()
+        try:
+            is_own = self._current() is self._owner  # PERF: a call of _is_own() costs 60 ns more
+        except LookupError:
+            is_own = False
+        await (self._deliver(message) if is_own else self._deliver_in_time(message))
         if websocket_sent.receivers:
             await emit(websocket_sent, data)
 
@@ -266,42 +256,49 @@ class WebSocket(Connection):
         async with self._opening:
             if self.state is State.CONNECTING:
                 await self._take_connect()
-        if self.state is State.CLOSED:
-            if self._closed_here:
-                raise WebSocketStateError(
-                    f"close() was called on a WebSocket that was closed with {self.close_code}. "
-                    "Close it once."
-                )
-            return
-        self._end(code, reason, here=True)
-        await self._emit({"type": "websocket.close", "code": code, "reason": reason})
+        if self.state is State.CLOSED and self._closed_here:
+            raise WebSocketStateError(
+                f"close() was called on a WebSocket that was closed with {self.close_code}. "
+                "Close it once."
+            )
+        await self._close(code, reason, here=True)
 
-    async def go_away(self, running: anyio.CancelScope) -> None:
-        """End the socket with the application; called beside its view, more than once perhaps.
+    async def wait_closed(self) -> None:
+        """Return when the socket is closed, by either side; any number of tasks may wait.
 
-        A task that waits in :meth:`receive` gets :class:`WebSocketDisconnect` with 1001, as soon as
-        the peer has answered the close. A task that does not may go on to send, and gets it at its
-        next :meth:`receive`.
+        Messages that come meanwhile can be received afterwards, as far as there is room. Where
+        there is no more, the end of the peer is not seen before somebody receives.
 
-        Args:
-            running: Cancelled when the socket is not closed :data:`PATIENCE` seconds later.
+        Raises:
+            WebSocketDisconnect: The client left before the accept.
+            WebSocketStateError: It is the picture of a socket that a background task sees.
         """
-        if self.going_away or self.state is State.CLOSED:
-            return
-        self.going_away = True
-        # PERF: a scope around each receive() would end it without the peer's answer, but costs
-        # 3.4 us on asyncio and 6.9 us on trio for every message, of 2.4 us for one that is echoed.
-        if self._receiving:
-            await self.leave()
-        else:
-            self._running = running
-            running.deadline = anyio.current_time() + PATIENCE
+        if self._owner is None:
+            raise WebSocketStateError(
+                "wait_closed() was called on a WebSocket that no exchange serves, so nothing would "
+                "end it. Hand over websocket._get_current_object() from the view."
+            )
+        if self.state is State.CONNECTING:
+            await self._ensure_open()
+        self._attended += 1
+        try:
+            while self.state is not State.CLOSED:
+                self._watch()
+                self._closed = self._closed or anyio.Event()
+                await self._closed.wait()
+        finally:
+            self._attended -= 1
+        self._heed()
 
-    async def leave(self) -> None:
-        """Close with 1001, as if the peer had; does nothing when it is closed."""
-        if self.state is State.OPEN:
-            self._end(1001, "", here=False)
-            await self._emit({"type": "websocket.close", "code": 1001, "reason": ""})
+    def tasks(self) -> WebSocketTasks:
+        """Return a group of tasks that ends with the socket: ``async with websocket.tasks()``."""
+        return WebSocketTasks(self)
+
+    async def run(self, *functions: Callable[[], Awaitable[Any]]) -> None:
+        """Run *functions* side by side, as :meth:`tasks` does."""
+        async with self.tasks() as tasks:
+            for function in functions:
+                tasks.start_soon(function)
 
     async def reject(self, code: int = 1008, reason: str = "") -> None:
         """Refuse so that a browser's script sees *code*: accept, then close.
@@ -325,68 +322,7 @@ class WebSocket(Connection):
         await self._take_connect()
         self._end(1006, "", here=True)
         if "websocket.http.response" in (self.scope.get("extensions") or {}):
-            await response.send(_Denial(exchange, self._receive))
+            await response.send(Denial(exchange, self._receive))
         else:
             await self._emit({"type": "websocket.close", "code": 1000, "reason": ""})
             await response.give_up(exchange)
-
-    def _end(self, code: int, reason: str, *, here: bool) -> None:
-        self.state = State.CLOSED
-        self.close_code = code
-        self.close_reason = reason
-        self._closed_here = here
-        if self._running is not None:
-            self._running.deadline = math.inf
-
-    def _closed_by_peer(self, message: Message) -> WebSocketDisconnect:
-        if self.state is not State.CLOSED:  # else the server only confirms our own close
-            self._end(message.get("code") or 1005, message.get("reason") or "", here=False)
-        return self._disconnected()
-
-    def _disconnected(self) -> WebSocketDisconnect:
-        assert self.close_code is not None
-        return WebSocketDisconnect(self.close_code, self.close_reason)
-
-    async def _emit(self, message: Message) -> None:
-        try:
-            await self._send(message)
-        except OSError:
-            # SPEC: ASGI 2.4: send() raises OSError once the peer is gone.
-            if self.state is not State.CLOSED:
-                self._end(1006, "", here=False)
-                raise self._disconnected() from None
-
-
-class _Denial:
-    """The exchange that a denial response sees: HTTP messages under the WebSocket's names."""
-
-    def __init__(self, exchange: Exchange, receive: Receive) -> None:
-        self.scope: Scope = {**exchange.scope, "method": "GET"}
-        self.run_sync = exchange.run_sync
-        self.send_timeout = exchange.send_timeout
-        self.started = False
-        self._exchange = exchange
-        self._receive = receive
-
-    async def send(self, message: Message) -> None:
-        """Send the message under its other name."""
-        await self._exchange.send({**message, "type": f"websocket.{message['type']}"})
-
-    async def wait_disconnected(self) -> None:
-        """Return when the client has left."""
-        while (await self._receive())["type"] != "websocket.disconnect":
-            pass
-
-
-def check_close(code: int, reason: str) -> None:
-    """Raise ``ValueError`` for a close code or reason that RFC 6455 does not let anyone send."""
-    if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
-        raise ValueError(
-            f"{code} is not a close code that may be sent. "
-            "Use 1000 to 1003, 1007 to 1014, or 3000 to 4999 for your own."
-        )
-    if len(reason.encode()) > 123 or not (reason.isprintable() or not reason):
-        raise ValueError(
-            f"The close reason {reason[:40]!r} is longer than 123 bytes or has control characters. "
-            "Shorten it; it is for programs, not for people."
-        )

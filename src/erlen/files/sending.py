@@ -7,15 +7,16 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 from erlen.context import current
 from erlen.exceptions import NotFound
-from erlen.exchange.file_work import in_thread
 from erlen.exchange.response import Response
 from erlen.files.finding import (
     Found,
+    Search,
     body_of,
     exhausted,
     find,
@@ -107,7 +108,7 @@ async def send_file(
     path = os.path.join(app.root_path, path_or_file)
     described = _describe(options, path.rstrip(os.sep).rpartition(os.sep)[2], path)
     try:
-        found = await in_thread(find, path, app.config["USE_X_SENDFILE"])
+        found = await Search(partial(find, path, app.config["USE_X_SENDFILE"])).run()
     except OSError as error:
         if is_exhausted(error):
             raise exhausted(error) from None
@@ -155,7 +156,8 @@ async def send_from_directory(
         codings = preferences(",".join(context.exchange.headers.getlist("accept-encoding")))
     below = (root, segments, [os.path.join(app.root_path, folder) for folder in links_to])
     try:
-        found = await in_thread(find_below, below, codings, app.config["USE_X_SENDFILE"])
+        named_only = app.config["USE_X_SENDFILE"]
+        found = await Search(partial(find_below, below, codings, named_only)).run()
     except OSError as error:
         raise refusal(error, joined) from None
     return _respond(found, described, options)

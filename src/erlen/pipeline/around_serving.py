@@ -3,13 +3,20 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from erlen.exceptions import SetupError
+from erlen.pipeline.mount import Mount, leads_to
+from erlen.pipeline.readiness import Phase, Readiness
 from erlen.pipeline.registry import Registry, check_callable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class LifespanDeclarations:
-    """What runs around serving, in order of declaration."""
+    """What runs around serving, in order of declaration.
+
+    Attributes:
+        readiness: Whether it runs.
+    """
 
     def __init__(self) -> None:
         """Nothing is declared yet."""
@@ -17,13 +24,46 @@ class LifespanDeclarations:
         self.before_serving: list[Callable[..., Any]] = []
         self.while_serving: list[Callable[..., Any]] = []
         self.after_serving: list[Callable[..., Any]] = []
-        #: Whether the lifespan is between its startup and its shutdown.
-        self.running = False
+        self.mounts: list[Mount] = []
+        self.readiness = Readiness()
 
     def __bool__(self) -> bool:
         return bool(
-            self.lifespans or self.before_serving or self.while_serving or self.after_serving
+            self.lifespans
+            or self.before_serving
+            or self.while_serving
+            or self.after_serving
+            or self.mounts
         )
+
+    @property
+    def running(self) -> bool:
+        """Whether the lifespan is between its startup and its shutdown."""
+        return self.readiness.phase is Phase.SERVING
+
+    def add_mount(self, mount: Mount, below: object) -> None:
+        """Take in an application that is mounted *below* another.
+
+        Raises:
+            SetupError: Another one has its path, or one would be mounted below itself.
+        """
+        if leads_to(mount.app, below):
+            raise SetupError(
+                f"{mount.app!r} was to be mounted at {mount.path or '/'!r} of {below!r}, which is "
+                "mounted below it, or is it. Mount one below the other only."
+            )
+        for other in self.mounts:
+            if other.path == mount.path:
+                raise SetupError(
+                    f"{mount.app!r} was to be mounted at {mount.path or '/'!r}, where "
+                    f"{other.app!r} is mounted already. Choose another path for one of them."
+                )
+        self.mounts.append(mount)
+
+    def tell_mounts(self) -> None:
+        """Tell what is mounted that the end is near."""
+        for mount in self.mounts:
+            mount.begin_shutdown()
 
 
 class AroundServing(Registry):

@@ -10,6 +10,8 @@ from typing import Any
 
 from erlen.context import Context, current_context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
+from erlen.exchange.children import NO_CHILDREN
+from erlen.exchange.outgoing import raise_departure
 from erlen.exchange.response import Response
 from erlen.pipeline.adapt import adapt, name_of
 from erlen.pipeline.announce import announce, announce_start, heard
@@ -64,6 +66,8 @@ async def answer(line: Pipeline, context: Context, response: Response) -> None:
             f"{response!r}, which has nowhere to go. Return nothing after 'async with stream()'."
         )
     context.answering = True
+    if context.children is not None:
+        context.children = None  # those of the view have ended; a streamed body may have its own
     try:
         await response.send(context)
     except ClientDisconnected:
@@ -71,8 +75,10 @@ async def answer(line: Pipeline, context: Context, response: Response) -> None:
     except Exception as error:
         if context.started:
             raise  # the connection must break: a short body must not look whole
+        await context.end_children()
         other = await finish(line, context, await recover(line, context, error))
         assert other is not None
+        context.children = None
         await other.send(context)
 
 
@@ -89,40 +95,69 @@ async def run(line: Pipeline, context: Context) -> Response | None:
             await announce_start(line.life, context)
         value = await call_before(line, context) if line.has_before else None
         source = context.rule if value is None else "A before hook"
-        if value is None:
+        if value is None and not context.started:
             value = await line.view(**(context.view_args or {}))
-            exchange = context.opened_exchange
-            if exchange is not None and exchange.children is not None:
-                await exchange.children.join()
+        if context.children is not None:
+            await join_children(context, value)
         if value is not None or not (line.is_websocket or context.started):
             outcome = line.coerce(value, source)
+        else:
+            check_whole(context)
     except (ClientDisconnected, WebSocketDisconnect):
         raise
     except Exception as error:  # the one place where errors of views end
         await context.end_children()
         if context.started:
+            raise_departure(error)
             raise  # the connection must break: a short body must not look whole
         outcome = await recover(line, context, error)
     if context.pushed:
         return outcome
     if line.after or context.after_this or context.opened_session is not None or heard:
+        context.children = NO_CHILDREN
         return await finish(line, context, outcome)
     return outcome
 
 
-async def finish(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
-    """Pass the outcome through the after hooks and save the session.
+async def join_children(context: Context, value: Any) -> None:
+    """Wait for what the view has started; the response that it returned is given up if that fails.
 
-    What fails is answered, not called again.
+    What is given up is closed: what it holds must not wait for a collection.
     """
+    assert context.children is not None
     try:
-        outcome = await call_after(line, context, outcome)
-        if context.opened_session is not None and outcome is not None:
-            await line.sessions.save(context, outcome)
-        if heard:
-            await announce(line.life.finished, context, response=outcome)
-    except Exception as error:  # noqa: BLE001  # as above
+        await context.children.join()
+    except BaseException as error:
+        if isinstance(value, Response) and not isinstance(error, GeneratorExit):
+            await value.give_up(context)
+        raise
+
+
+def check_whole(context: Context) -> None:
+    """Raise what has broken a response that the view has sent, if the view has caught it."""
+    if context.error is not None:
+        raise context.error
+
+
+async def finish(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
+    """Do what follows the view; what fails is answered, and nothing is called again."""
+    try:
+        return await follow(line, context, outcome)
+    except BaseException as error:
+        if outcome is not None and not isinstance(error, GeneratorExit):
+            await outcome.give_up(context)
+        if not isinstance(error, Exception):
+            raise
         return await recover(line, context, error)
+
+
+async def follow(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
+    """Pass the outcome through the after hooks, save the session, and tell who listens."""
+    outcome = await call_after(line, context, outcome)
+    if context.opened_session is not None and outcome is not None:
+        await line.sessions.save(context, outcome)
+    if heard:
+        await announce(line.life.finished, context, response=outcome)
     return outcome
 
 

@@ -3,22 +3,21 @@
 Source: ASGI lifespan specification 2.0.
 """
 
-import functools
-import inspect
 import traceback
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
+from collections.abc import MutableMapping
+from contextvars import copy_context
 from typing import Any
 
 import anyio
 
 from erlen.context import Context, current, current_context
-from erlen.exceptions import SetupError
-from erlen.pipeline.adapt import adapt, name_of
 from erlen.pipeline.plan import Plan
+from erlen.pipeline.readiness import Phase
+from erlen.pipeline.running import Running, expect
 from erlen.pipeline.teardown import tear_down
 from erlen.protocols import Receive, Scope, Send
+from erlen.signals import emit, got_serving_exception
+from erlen.stalls import watching
 
 
 async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,25 +27,44 @@ async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send)
     its traceback, so that the server can end with an error, and raised again; what had started is
     ended in reverse, each part whatever the others did.
 
+    A second server of the same event loop shares what the first has started and ends with it.
+
     Raises:
         ValueError: The scope is of a type that ASGI does not have; the server's fault.
+        RuntimeError: The application was started in another event loop.
     """
     if scope["type"] != "lifespan":
         raise ValueError(
             f"The ASGI scope has the type {scope['type']!r}. "
             "http, websocket and lifespan are served; report this to the makers of the server."
         )
-    token = current_context.set(Context(plan.app, plan.outside))
-    serving = _Serving(plan, scope)
+    state: MutableMapping[str, Any] = scope.get("state", {})
     try:
-        await serving.run(receive, send)
+        await expect("lifespan.startup", receive)
+        leads = plan.app.lifespan_declarations.readiness.claim(plan.app.name)
+    except Exception as error:
+        await _report("startup", error, send)
+        raise
+    if leads:
+        await _lead(plan, state, receive, send)
+    else:
+        await _share(plan, state, receive, send)
+
+
+async def _lead(plan: Plan, state: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """Start the application and end it."""
+    running = Running(plan, state, copy_context())
+    token = current_context.set(Context(plan.app, plan.outside))
+    try:
+        with watching(plan.app):
+            await running.run(receive, send)
         await send({"type": "lifespan.shutdown.complete"})
     except (GeneratorExit, anyio.get_cancelled_exc_class()):
         raise
     except BaseException as error:
         current().error = error
-        message = "".join(traceback.format_exception(error))
-        await send({"type": f"lifespan.{serving.phase}.failed", "message": message})
+        await _announce(plan, error)
+        await _report(running.phase, error, send)
         raise
     finally:
         try:
@@ -54,93 +72,23 @@ async def serve_lifespan(plan: Plan, scope: Scope, receive: Receive, send: Send)
         finally:
             current_context.reset(token)
             plan.app.threads.close()
+            plan.app.lifespan_declarations.readiness.change(running.last_phase)
 
 
-class _Serving:
-    """One run of the application: what was entered, and what failed.
-
-    Attributes:
-        phase: ``"startup"`` or ``"shutdown"``.
-    """
-
-    def __init__(self, plan: Plan, scope: Scope) -> None:
-        self.phase = "startup"
-        self._plan = plan
-        self._scope = scope
-        self._declared = plan.app.lifespan_declarations
-        self._failures: list[Exception] = []
-        self._entered = AsyncExitStack()
-        self._was_told = False
-
-    async def run(self, receive: Receive, send: Send) -> None:
-        """Start, serve and stop; raise what failed, several failures as a group."""
-        async with self._entered:
-            try:
-                await _expect("lifespan.startup", receive)
-                self._plan.app.shutting_down.clear()
-                await self._start()
-                await self._serve(receive, send)
-            except Exception as error:  # noqa: BLE001  # what was entered ends as it does otherwise
-                self._failures.append(error)
-            finally:
-                self._declared.running = False
-                await self._drain()
-        await self._drain()  # what the functions after serving have started
-        if len(self._failures) == 1:
-            raise self._failures[0]
-        if self._failures:
-            raise ExceptionGroup(f"The application failed at its {self.phase}.", self._failures)
-
-    async def _start(self) -> None:
-        for make in self._declared.lifespans:
-            values = await self._enter(_manager(make, self._plan.app))
-            if values is not None:
-                self._plan.app.state.update(values)
-                self._scope.get("state", {}).update(values)
-        for function in self._declared.before_serving:
-            await adapt(function)()
-        for function in reversed(self._declared.after_serving):
-            await self._enter(_afterwards(function))
-        for make in self._declared.while_serving:
-            await self._enter(_manager(make, self._plan.app))
-
-    async def _serve(self, receive: Receive, send: Send) -> None:
-        try:
-            await tear_down(self._plan.outside, current())
-        finally:
-            current_context.set(Context(self._plan.app, self._plan.outside))
-        self.phase = "shutdown"
-        self._declared.running = True
-        await send({"type": "lifespan.startup.complete"})
-        await _expect("lifespan.shutdown", receive)
-        self._was_told = True
-        self._plan.app.shutting_down.set()
-
-    async def _drain(self) -> None:
-        """Wait for background tasks; where nobody has asked for a shutdown, cancel them at once."""
-        await self._plan.app.background_tasks.drain(hurried=not self._was_told)
-
-    async def _enter(self, manager: Any) -> Any:
-        value = await manager.__aenter__()
-        self._entered.push_async_exit(functools.partial(self._leave, manager))
-        return value
-
-    async def _leave(
-        self,
-        manager: Any,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        """Leave one context; its failure is noted, and is not the others' concern.
-
-        Only a cancellation comes in as *error*; one that became the failure of a task group ends.
-        """
-        try:
-            return bool(await manager.__aexit__(kind, error, trace))
-        except Exception as failure:  # noqa: BLE001  # raised by run() when all have been left
-            self._failures.append(failure)
-            return True
+async def _share(plan: Plan, state: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """Tell a server that the application has started already."""
+    readiness = plan.app.lifespan_declarations.readiness
+    if await readiness.settled(plan.app.name) is not Phase.SERVING:
+        error = RuntimeError(
+            f"The application {plan.app.name!r} was being started by another server, which failed. "
+            "See what that server reports."
+        )
+        await _report("startup", error, send)
+        raise error
+    state.update(readiness.state)
+    await send({"type": "lifespan.startup.complete"})
+    await expect("lifespan.shutdown", receive)
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def report_failed_freeze(
@@ -151,38 +99,18 @@ async def report_failed_freeze(
     Without this it would take the exception for a lack of lifespan support, and serve.
     """
     if scope["type"] == "lifespan":
-        await _expect("lifespan.startup", receive)
-        message = "".join(traceback.format_exception(error))
-        await send({"type": "lifespan.startup.failed", "message": message})
+        await expect("lifespan.startup", receive)
+        await _report("startup", error, send)
 
 
-async def _expect(kind: str, receive: Receive) -> None:
-    message = await receive()
-    if message["type"] != kind:
-        raise RuntimeError(
-            f"The server sent {message['type']!r} where the lifespan protocol has {kind!r}. "
-            "Report this to the makers of the server."
-        )
+async def _report(phase: str, error: BaseException, send: Send) -> None:
+    message = "".join(traceback.format_exception(error))
+    await send({"type": f"lifespan.{phase}.failed", "message": message})
 
 
-@asynccontextmanager
-async def _afterwards(function: Callable[..., Any]) -> AsyncGenerator[None, None]:
-    """Call *function* on leaving."""
-    yield
-    await adapt(function)()
-
-
-def _manager(make: Callable[..., Any], app: Any) -> Any:
-    """Return the context manager of a declared function, which may take the application."""
-    if inspect.isasyncgenfunction(make):
-        make = asynccontextmanager(make)
-    manager = make(app) if inspect.signature(make).parameters else make()
-    if not hasattr(manager, "__aenter__"):
-        if inspect.iscoroutine(manager):
-            manager.close()
-        raise SetupError(
-            f"The function {name_of(make)!r} was declared to run around serving, but returned "
-            f"{manager!r}, which is no asynchronous context manager. "
-            "Write it as 'async def' with one 'yield'."
-        )
-    return manager
+async def _announce(plan: Plan, error: BaseException) -> None:
+    """Send the signal; a receiver that fails is logged."""
+    try:
+        await emit(got_serving_exception, plan.app, run_sync=current().run_sync, exception=error)
+    except Exception as failure:  # noqa: BLE001  # must not stand in for what has failed first
+        plan.app.log_exception(failure)

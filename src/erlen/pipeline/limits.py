@@ -11,6 +11,7 @@ import anyio
 
 from erlen.context import Context, current
 from erlen.exceptions import ClientDisconnected, ServiceUnavailable
+from erlen.exchange.interrupting import Interruption
 from erlen.pipeline.adapt import Async
 from erlen.spawning import Child, call_later, spawn
 from erlen.wire.urls import printable
@@ -65,9 +66,10 @@ def _within(view: Async, seconds: float) -> Async:
     """Return *view* with a deadline: 503, and a line in the log."""
 
     async def limited(**view_args: Any) -> Any:
-        with anyio.move_on_after(seconds):
-            return await view(**view_args)
         context = current()
+        with anyio.move_on_after(seconds) as scope:
+            return await _with_children(context, scope, view, view_args)
+        await _raise_failure(context)
         logging.getLogger(context.app.name).warning(
             "%s %s took longer than its timeout of %s s and was cancelled.",
             printable(context.scope["method"]),
@@ -84,27 +86,45 @@ def _while_connected(view: Async) -> Async:
 
     async def watched(**view_args: Any) -> Any:
         value = None
-        with anyio.CancelScope() as scope:
-            watch = _Watch(current(), scope)
+        context = current()
+        with anyio.CancelScope() as scope, Interruption() as interruption:
+            watch = _Watch(context, interruption)
             try:
-                value = await view(**view_args)
+                value = await _with_children(context, scope, view, view_args)
             finally:
                 await watch.end()
-        if scope.cancel_called:
+        if scope.cancel_called or interruption.is_cancelled:
+            await _raise_failure(context)
             raise ClientDisconnected("The client left, and its view was cancelled.")
         return value
 
     return watched
 
 
+async def _with_children(
+    context: Context, scope: anyio.CancelScope, view: Async, view_args: dict[str, Any]
+) -> Any:
+    """Await *view* and what it starts, so that *scope* limits all of it."""
+    context.adopt_children(scope)
+    value = await view(**view_args)
+    await context.join_children()
+    return value
+
+
+async def _raise_failure(context: Context) -> None:
+    """Raise what a child has raised, if that has cancelled the scope."""
+    if context.children is not None and context.children.has_failed:
+        await context.join_children()
+
+
 class _Watch:
-    """Cancels a scope when the client leaves. It looks after :data:`PATIENCE` seconds first."""
+    """Interrupts a view when the client leaves. It looks after :data:`PATIENCE` seconds first."""
 
-    __slots__ = ("_child", "_context", "_scope", "_timer")
+    __slots__ = ("_child", "_context", "_interruption", "_timer")
 
-    def __init__(self, context: Context, scope: anyio.CancelScope) -> None:
+    def __init__(self, context: Context, interruption: Interruption) -> None:
         self._context = context
-        self._scope = scope
+        self._interruption = interruption
         self._child: Child | None = None
         self._timer = call_later(PATIENCE, self._begin)
 
@@ -113,7 +133,7 @@ class _Watch:
 
     async def _look(self) -> None:
         await self._context.wait_disconnected()
-        self._scope.cancel()
+        await self._interruption.cancel()
 
     async def end(self) -> None:
         """Stop looking."""

@@ -101,7 +101,7 @@ async def _call(
     handler: Async, line: Pipeline, context: Context, error: Exception
 ) -> Response | None:
     value = await handler(error)
-    if value is None and context.scope["type"] == "websocket":
+    if value is None and (context.scope["type"] == "websocket" or context.started):
         return None
     return line.coerce(value, f"The error handler {name_of(handler)!r}")
 

@@ -93,10 +93,16 @@ class Sessions:
     async def save(self, context: Context, response: Response) -> None:
         """Save the session into *response*; from now on changing it raises.
 
+        Of a WebSocket it is saved with the answer to the handshake, and not again when the socket
+        ends with an error: no response goes out then.
+
         Raises:
             Exception: What the interface raised; nothing may be lost without a word.
         """
         session = context.opened_session
+        exchange = context.exchange
+        if isinstance(exchange, WebSocket) and exchange.state is not State.CONNECTING:
+            return
         if not self._interface.is_null_session(session):
             if self._save is None:
                 saving = self._interface.save_session(self._app, session, response)

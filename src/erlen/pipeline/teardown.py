@@ -37,6 +37,7 @@ async def tear_down(line: Pipeline, context: Context) -> None:
     try:
         with anyio.CancelScope(shield=True):
             await isolated(context.end_children)
+            context.begin_teardown()
             for teardown in line.teardown:
                 await isolated(teardown, context.error)
             if heard:

@@ -75,7 +75,8 @@ from erlen.sync.pages import (
     stream_template,
     stream_template_string,
 )
-from erlen.sync.request import BlockingRequest, request
+from erlen.sync.request import BlockingChildTask, BlockingRequest, request
+from erlen.sync.streaming import BlockingPushedResponse, stream
 from erlen.sync.uploads import BlockingFiles, BlockingPart, BlockingUploadFile
 from erlen.sync.websocket import BlockingWebSocket, websocket
 
@@ -83,8 +84,10 @@ from erlen.sync.websocket import BlockingWebSocket, websocket
 UploadFile = BlockingUploadFile
 
 __all__ = [
+    "BlockingChildTask",
     "BlockingFiles",
     "BlockingPart",
+    "BlockingPushedResponse",
     "BlockingRequest",
     "BlockingUploadFile",
     "BlockingWebSocket",
@@ -145,6 +148,7 @@ __all__ = [
     "send_from_directory",
     "session",
     "signals_available",
+    "stream",
     "stream_template",
     "stream_template_string",
     "stream_with_context",

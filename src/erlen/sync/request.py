@@ -1,21 +1,23 @@
 """Floor 8: ``request`` for ``def`` views: what is awaited elsewhere is waited for here."""
 
 import io
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Literal, TypeVar, cast, overload
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Generic, Literal, TypeVar, TypeVarTuple, cast, overload
 from weakref import WeakKeyDictionary
 
 from erlen import proxies
 from erlen.exchange.body import Body
+from erlen.exchange.children import ChildTask
 from erlen.exchange.connection import Connection
 from erlen.exchange.pending import Pending
 from erlen.exchange.request import Request
 from erlen.proxies import Proxy
-from erlen.sync.bridge import Each, settle, wait_for
+from erlen.sync.bridge import Each, check_caller, settle, wait_for
 from erlen.sync.uploads import BlockingFiles, BlockingPart, BlockingUploadFile
 from erlen.wire.multidict import CombinedMultiDict, ImmutableMultiDict
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 #: Bytes that the buffer of ``request.stream`` holds.
 BUFFER = 64 * 1024
@@ -118,6 +120,27 @@ class _Waiting:
         """
         return map(BlockingPart, Each("request.multipart()", _request.multipart()))
 
+    @overload
+    def start_soon(
+        self, function: Callable[[*Ts], Awaitable[T]], *args: *Ts
+    ) -> "BlockingChildTask[T]": ...
+
+    @overload
+    def start_soon(self, function: Callable[[*Ts], T], *args: *Ts) -> "BlockingChildTask[T]": ...
+
+    def start_soon(self, function: Callable[[*Ts], Any], *args: *Ts) -> "BlockingChildTask[Any]":
+        """Start *function* beside the view, as a part of this request.
+
+        As ``Request.start_soon``. Where the handle is not kept, an error does not wait for the end
+        of the view to cancel the other children; a ``def`` view itself goes on to its end.
+
+        Args:
+            function: A coroutine function; or a ``def``, which gets a thread of its own.
+            args: Its arguments.
+        """
+        check_caller("request.start_soon()")
+        return BlockingChildTask(_request.start_soon(function, *args))
+
     @property
     def is_disconnected(self) -> bool:
         """Whether the client has left; the first question starts to listen."""
@@ -134,6 +157,33 @@ class _Waiting:
 
 async def _ask() -> bool:
     return _request.is_disconnected
+
+
+class BlockingChildTask(Generic[T]):
+    """A function that ``request.start_soon`` has started."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: ChildTask[T]) -> None:
+        """*task* is the handle that would be awaited."""
+        self._task = task
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the function has ended."""
+        return self._task.is_done
+
+    def result(self) -> T:
+        """Wait for what the function returns, or raise its error."""
+        return wait_for("start_soon().result()", settle, self._task)
+
+    def cancel(self) -> None:
+        """Cancel the function where it waits; a ``def`` function ends by itself."""
+        wait_for("start_soon().cancel()", _cancel, self._task)
+
+
+async def _cancel(task: ChildTask[Any]) -> None:
+    task.cancel()
 
 
 class BlockingRequest(_Waiting, Connection):

@@ -61,7 +61,8 @@ class _Waiting:
         """Send one message: ``str`` as text, ``bytes`` as binary.
 
         Raises:
-            WebSocketDisconnect: The socket is closed.
+            WebSocketDisconnect: The socket is closed, or the peer takes nothing for
+                ``SEND_TIMEOUT`` seconds, which closes it.
             TypeError: Neither ``str`` nor ``bytes``.
             ValueError: Text with half a surrogate pair, which UTF-8 cannot carry.
         """
@@ -93,6 +94,14 @@ class _Waiting:
         """
         wait_for("websocket.close()", _websocket.close, code, reason)
 
+    def wait_closed(self) -> None:
+        """Return when the socket is closed, by either side.
+
+        Raises:
+            WebSocketDisconnect: The client left before the accept.
+        """
+        wait_for("websocket.wait_closed()", _websocket.wait_closed)
+
     def reject(self, code: int = 1008, reason: str = "") -> None:
         """Refuse so that a browser's script sees *code*: accept, then close."""
         wait_for("websocket.reject()", _websocket.reject, code, reason)
@@ -106,6 +115,10 @@ class BlockingWebSocket(_Waiting, Connection):
         close_code: Close code once closed, ``None`` before.
         close_reason: The closing side's reason, ``""`` when it gave none.
         subprotocol: What was accepted, ``None`` when none was.
+        going_away: Whether the application ends, and this socket with it.
+        max_message_size: Bytes that a message may have; may be changed before it is received.
+        max_message_rate: Messages that the peer may send in a second, ``None`` for no limit; may be
+            changed likewise.
         requested_subprotocols: What the client offers, in its order of preference.
     """
 
@@ -113,6 +126,9 @@ class BlockingWebSocket(_Waiting, Connection):
     close_code: int | None
     close_reason: str
     subprotocol: str | None
+    going_away: bool
+    max_message_size: int
+    max_message_rate: float | None
     requested_subprotocols: list[str]
 
 

@@ -1,7 +1,8 @@
 """Floor 5: from a template and the running context to text, whole or in chunks."""
 
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import AsyncExitStack, aclosing, closing
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -75,7 +76,8 @@ class Renderer:
         The template is found and its variables are computed here; it is rendered while the returned
         iterator is iterated, no faster than the client reads. Fragments are gathered to chunks of
         8 KiB (the first: 1 KiB), or for 10 ms. An error before the first chunk is answered like any
-        error of a view; a later one breaks the connection.
+        error of a view; a later one breaks the connection. At its end the asynchronous generators
+        among the variables are closed, however far they were iterated.
 
         Args:
             template_name_or_list: As for :meth:`render_template`.
@@ -206,7 +208,10 @@ class Renderer:
         gathered: list[str] = []
         size, limit, since = 0, FIRST_CHUNK, perf_counter()
         rendered = template.root_render_func(template.new_context(variables))
-        async with aclosing(self.fragments(template, rendered)) as source:
+        async with AsyncExitStack() as ending:
+            for generator in filter(inspect.isasyncgen, variables.values()):
+                ending.push_async_callback(generator.aclose)  # a template's "for" closes nothing
+            source = await ending.enter_async_context(aclosing(self.fragments(template, rendered)))
             try:
                 async for fragment in source:
                     gathered.append(fragment)

@@ -2,9 +2,10 @@
 
 Three state machines, one for each kind of scope, see every message that the application sends and
 every event that it takes. Sources: ASGI specification 3.0, HTTP & WebSocket message format 2.5,
-lifespan protocol 2.0. Two things that the specification leaves open are allowed: to return from an
-accepted WebSocket without a close (the server cuts the connection), and to send after a
-disconnect (``send`` raises ``OSError`` since 2.4).
+lifespan protocol 2.0. Three things that the specification leaves open are allowed: to return from
+an accepted WebSocket without a close (the server cuts the connection), to send after a disconnect
+(``send`` raises ``OSError`` since 2.4), and to report a failed shutdown that nobody has asked for
+(what was started has failed while it ran).
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -308,7 +309,11 @@ class _LifespanCall(_Call):
             event in {"startup", "shutdown"} and answer in {"complete", "failed"},
             "no message of this type may be sent in a lifespan scope",
         )
-        self.require(self.state == f"{event} awaited", "each lifespan event is answered once")
+        failed_by_itself = self.state == "started" and (event, answer) == ("shutdown", "failed")
+        self.require(
+            self.state == f"{event} awaited" or failed_by_itself,
+            "each lifespan event is answered once",
+        )
         text = message.get("message", "")
         self.require(isinstance(text, str), f"message must be text, not {type(text).__name__}")
         self.state = "started" if self.kind == "lifespan.startup.complete" else "ended"

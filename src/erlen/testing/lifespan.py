@@ -167,7 +167,7 @@ class _Steps:
                 resume = partial(self._coroutine.throw, late)
             else:
                 self.ended = True
-                self._coroutine.close()
+                self._context.run(self._coroutine.close)
                 break
         if late is not None:
             raise late

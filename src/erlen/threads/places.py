@@ -35,6 +35,11 @@ class Places:
         """How many wait."""
         return len(self._waiting_with_thread) + len(self._waiting_without)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether as many threads wait for a place as there are places."""
+        return len(self._waiting_with_thread) >= self._size
+
     async def take(self, *, has_thread: bool) -> None:
         """Wait for a place; as a rule there is one at once."""
         if self._free:  # then nobody waits

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from anyio.lowlevel import RunVar, checkpoint_if_cancelled
@@ -48,18 +48,31 @@ class _Thread(threading.Thread):
         return True
 
 
+class _Limits(NamedTuple):
+    """The places of one event loop, for functions of exchanges and for those at their end."""
+
+    views: Places
+    ends: Places
+
+
 class Threads:
     """The threads of one application: a bounded number at work at once.
 
+    There are never more than ``size + 2 * ends``, and one for each exchange that has had a ``def``
+    function called and now waits for something else.
+
     Attributes:
         size: How many calls may run at the same time; others wait.
+        ends: The same for calls at the end of exchanges, which need none of those places: what
+            blocks every view must not keep others from giving back what they hold.
     """
 
-    def __init__(self, size: int) -> None:
-        """*size* is at least 1."""
+    def __init__(self, size: int, ends: int = 10) -> None:
+        """*size* and *ends* are at least 1."""
         self.size = size
+        self.ends = ends
         self._idle: deque[_Thread] = deque()
-        self._in_loop: RunVar[Places] = RunVar("erlen-threads")
+        self._in_loop: RunVar[_Limits] = RunVar("erlen-threads")
 
     def worker(self) -> "Worker":
         """Return a worker, which takes a thread when it is first used."""
@@ -73,13 +86,13 @@ class Threads:
                 thread.inbox.queue.put(None)
                 thread.join()
 
-    def _places(self) -> Places:
+    def _limits(self) -> _Limits:
         try:
             return self._in_loop.get()
         except LookupError:
-            places = Places(self.size)
-            self._in_loop.set(places)
-            return places
+            limits = _Limits(Places(self.size), Places(self.ends))
+            self._in_loop.set(limits)
+            return limits
 
     def _take(self) -> _Thread:
         try:
@@ -91,10 +104,15 @@ class Threads:
 
 
 class Worker:
-    """One thread, lent to one exchange."""
+    """One thread, lent to one exchange.
+
+    Attributes:
+        is_ending: Whether its functions take the places that are kept for the end of exchanges.
+    """
 
     def __init__(self, threads: Threads) -> None:
         """No thread is taken yet."""
+        self.is_ending = False
         self._threads = threads
         self._thread: _Thread | None = None
         self._unfinished = 0
@@ -111,8 +129,11 @@ class Worker:
         after the call.
         """
         await checkpoint_if_cancelled()
-        place = Place(self._threads._places())
+        limits = self._threads._limits()
+        place = Place(limits.ends if self.is_ending else limits.views)
         await place.take(has_thread=self._thread is not None)
+        if self._thread is None and limits.ends.is_crowded and not self.is_ending:
+            await _let_others_end(place, limits.ends)
         try:
             job = Job(partial(function, *args))
             added: Added = {}
@@ -166,3 +187,15 @@ class Worker:
             thread.inbox.queue.put(None)  # it is lost to the others: it may never come back
         else:
             self._threads._idle.append(thread)
+
+
+async def _let_others_end(place: Place, ends: Places) -> None:
+    """Wait behind those who wait for their end, and take *place* again.
+
+    Were new exchanges begun while the old ones cannot end, there would be a thread for each.
+    """
+    while ends.is_crowded:
+        place.give()
+        await ends.take(has_thread=False)
+        ends.give()
+        await place.take(has_thread=False)

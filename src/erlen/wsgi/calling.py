@@ -13,9 +13,9 @@ _STATUS: Final = re.compile(r"([2-5][0-9]{2})(?: [\x20-\x7e\x80-\xff]*)?")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _UNSOUND: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 #: SPEC: PEP 3333: "applications and middleware are forbidden from using" these.
-_HOP_BY_HOP: Final = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers",
-    "transfer-encoding", "upgrade",
+HOP_BY_HOP: Final = {
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te",
+    b"trailers", b"transfer-encoding", b"upgrade",
 }  # fmt: skip
 _BODILESS: Final = {204, 304}
 
@@ -169,9 +169,10 @@ def _checked(name: object, value: object) -> tuple[bytes, bytes]:
             f"start_response() was given the header {name!r}: {value!r}, which HTTP does not "
             "allow. Leave control characters out."
         )
-    if name.lower() in _HOP_BY_HOP:
+    field = name.lower().encode()
+    if field in HOP_BY_HOP:
         raise ValueError(
             f"start_response() was given {name!r}, which belongs to the connection. "
             "Leave it to the server."
         )
-    return name.lower().encode(), value.strip().encode("latin-1")
+    return field, value.strip().encode("latin-1")

@@ -1,11 +1,15 @@
 """Floor 8: ``wsgi.input``: the body of an ASGI request, read by a thread that waits for it."""
 
 import io
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from erlen.exceptions import ClientDisconnected, HTTPException
 from erlen.exchange.body import Body
 from erlen.threads import await_in_task
+
+#: Awaits a coroutine function with arguments in the task that waits for the calling thread.
+WaitFor: TypeAlias = Callable[..., Any]
 
 
 class RequestEnded(ConnectionError):
@@ -15,8 +19,9 @@ class RequestEnded(ConnectionError):
 class _Chunks(io.RawIOBase):
     """The chunks of a body as a stream of bytes; each is fetched when it is asked for."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, wait_for: WaitFor) -> None:
         self._body = body
+        self._wait_for = wait_for
         self._rest = memoryview(b"")
         self._ended = False
 
@@ -26,7 +31,7 @@ class _Chunks(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if not self._rest and not self._ended:
             try:
-                chunk = await_in_task(_next, self._body)
+                chunk = self._wait_for(_next, self._body)
             except (ClientDisconnected, HTTPException) as error:
                 raise RequestEnded(f"The request body could not be read: {error}") from error
             self._ended = chunk is None
@@ -45,7 +50,7 @@ async def _next(body: Body) -> bytes | None:
         return None
 
 
-def open_input(body: Body) -> io.BufferedReader:
+def open_input(body: Body, wait_for: WaitFor = await_in_task) -> io.BufferedReader:
     """Return the body as a file that blocks until there is what is asked for.
 
     Its methods are those of any binary file, with their limits.
@@ -53,4 +58,4 @@ def open_input(body: Body) -> io.BufferedReader:
     Raises:
         RequestEnded: When it is read: bytes are missing. A short body is never given as a whole.
     """
-    return io.BufferedReader(_Chunks(body), 64 * 1024)
+    return io.BufferedReader(_Chunks(body, wait_for), 64 * 1024)

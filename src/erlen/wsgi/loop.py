@@ -4,18 +4,38 @@ It is made at the first request, after a server has forked, and ends with the pr
 """
 
 import atexit
+import contextlib
+import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import anyio
 
 from erlen.protocols import ASGIApp, Message, Scope
 from erlen.spawning import running_loop, spawn
 
-#: Seconds that the process waits at its end for the lifespan and what runs in the background.
+#: Seconds that the process waits at its end for the application.
 LAST_SECONDS = 10.0
+#: Seconds of these that are left to exchanges.
+EXCHANGE_SECONDS = 3.0
+
+_logger = logging.getLogger("erlen")
+
+
+class Exchange(Protocol):
+    """A request that is served in the loop."""
+
+    def note_gone(self) -> None:
+        """End it early; in the loop."""
+        ...
+
+    def lose(self) -> None:
+        """Let go who waits for it: the loop has ended."""
+        ...
 
 
 class LoopThread:
@@ -23,6 +43,7 @@ class LoopThread:
 
     Attributes:
         state: What the lifespan has put into its scope.
+        has_ended: Whether the loop is no more.
     """
 
     def __init__(self, app: ASGIApp, backend: str) -> None:
@@ -32,75 +53,145 @@ class LoopThread:
             Exception: What the startup raised.
         """
         self._app = app
-        self._later: Any = None
-        self._stop: anyio.Event | None = None
+        self._later: Callable[..., object]
+        self._stop: anyio.Event
+        self._is_ending: anyio.Event
+        self._idle: anyio.Event | None = None
+        self._exchanges: set[Exchange] = set()
         self._started = threading.Event()
-        self._failure: Exception | None = None
+        self._is_serving = False
+        self._failure: BaseException | None = None
         self._was_asked = False
+        self._has_told = False
         self.state: dict[str, Any] = {}
+        self.has_ended = False
         # A daemon: others are waited for before atexit functions run, and this one ends in one.
         self._thread = threading.Thread(
-            target=anyio.run, args=(self._main,), kwargs={"backend": backend}, daemon=True,
-            name="erlen-wsgi",
-        )  # fmt: skip
+            target=self._run, args=(backend,), daemon=True, name="erlen-wsgi"
+        )
         self._thread.start()
         self._started.wait()
-        if self._failure is not None:
+        if not self._is_serving:
             self._thread.join()
-            raise self._failure
+            self._raise_failure()
         atexit.register(self.stop)
 
+    def enter(self, exchange: Exchange, function: Callable[..., object], *args: Any) -> None:
+        """Begin an exchange by calling *function* in the loop."""
+        self._exchanges.add(exchange)
+        self.call(function, *args)
+        if self.has_ended:
+            exchange.lose()
+
+    def leave(self, exchange: Exchange) -> None:
+        """Note that an exchange has ended; in the loop."""
+        self._exchanges.discard(exchange)
+        if self._idle is not None and not self._exchanges:
+            self._idle.set()
+
     def call(self, function: Callable[..., object], *args: Any) -> None:
-        """Call *function* in the loop, soon; from any thread."""
-        self._later(function, *args)
+        """Call *function* in the loop, soon, unless that has ended; from any thread."""
+        with contextlib.suppress(RuntimeError):
+            self._later(function, *args)
 
     def stop(self) -> None:
         """End the application and the loop, and wait for both."""
-        atexit.unregister(self.stop)
-        self._later(self._end)
+        self.forget()
+        self.call(self._end)
         self._thread.join(LAST_SECONDS)
 
-    # --- in the loop ------------------------------------------------------------------------------
+    def forget(self) -> None:
+        """Let the end of the process be nothing to it."""
+        atexit.unregister(self.stop)
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if isinstance(failure, Exception):
+            raise failure
+        raise RuntimeError(
+            f"The application could not start: it ended with {failure!r}. "
+            "Correct what it does at startup."
+        ) from failure
+
+    # --- in the thread ----------------------------------------------------------------------------
+
+    def _run(self, backend: str) -> None:
+        try:
+            anyio.run(self._main, backend=backend)
+        except BaseException as error:  # told to who waits for the start
+            if self._is_serving:
+                _logger.critical("The event loop broke down; a request begins one.", exc_info=error)
+            self._failure = self._failure or error
+        finally:
+            # Noted first and looked at then: who enters meanwhile sees the one or is seen here.
+            self.has_ended = True
+            self._started.set()
+            for exchange in tuple(self._exchanges):
+                exchange.lose()
 
     async def _main(self) -> None:
         loop = running_loop()
         self._later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-        self._stop = anyio.Event()
-        lifespan = spawn(self._run_lifespan)
+        self._stop, self._is_ending = anyio.Event(), anyio.Event()
+        scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}
+        lifespan = spawn(self._app, scope, self._receive, self._send, name="erlen-lifespan")
+        lifespan.when_done(lambda: self._note_end_of_lifespan(lifespan.error))
         await self._stop.wait()
+        await self._end_exchanges()
+        self._is_ending.set()
         await lifespan.wait()
 
-    async def _run_lifespan(self) -> None:
-        scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}
-        try:
-            await self._app(scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001  # told to who waits for the start
-            # SPEC: ASGI lifespan 2.0: an application that just raises knows no lifespan.
-            if self._failure is not None:
-                self._failure = error
-        if self._failure is not None:
-            self._end()
-        self._started.set()
+    async def _end_exchanges(self) -> None:
+        """Let the exchanges end, as servers do before the shutdown of the lifespan."""
+        begin_shutdown = getattr(self._app, "begin_shutdown", None)
+        if begin_shutdown is not None:
+            begin_shutdown()
+        await self._wait_for_exchanges()
+        for exchange in tuple(self._exchanges):
+            exchange.note_gone()
+        await self._wait_for_exchanges()
+
+    async def _wait_for_exchanges(self) -> None:
+        with anyio.move_on_after(EXCHANGE_SECONDS):
+            while self._exchanges:
+                self._idle = anyio.Event()
+                await self._idle.wait()
 
     async def _receive(self) -> Message:
         if not self._was_asked:
             self._was_asked = True
             return {"type": "lifespan.startup"}
-        assert self._stop is not None
-        await self._stop.wait()
+        await self._is_ending.wait()
         return {"type": "lifespan.shutdown"}
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
-            self._started.set()
+            self._begin_serving()
         elif message["type"] == "lifespan.startup.failed":
             self._failure = RuntimeError(
                 f"The application could not start: {message.get('message', '')} "
                 "Correct what it does at startup."
             )
+        elif message["type"] == "lifespan.shutdown.failed":
+            self._has_told = True
+            _logger.error("The application failed at its end: %s", message.get("message", ""))
+
+    def _note_end_of_lifespan(self, error: BaseException | None) -> None:
+        if self._is_serving:
+            if error is not None and not self._has_told:
+                _logger.error("The lifespan of the application failed.", exc_info=error)
+        elif self._failure is None and (error is None or isinstance(error, Exception)):
+            # SPEC: ASGI lifespan 2.0: an application that just raises knows no lifespan.
+            self._begin_serving()
+        else:
+            self._failure = error or self._failure
+            self._end()
+
+    def _begin_serving(self) -> None:
+        self._is_serving = True
+        self._started.set()
 
     def _end(self) -> None:
-        assert self._stop is not None
         self._stop.set()
 
 
@@ -111,15 +202,19 @@ class Loops:
         """*backend* is ``"asyncio"`` or ``"trio"``."""
         self._app = app
         self._backend = backend
-        self._forget()
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
         if hasattr(os, "register_at_fork"):  # not on Windows
-            os.register_at_fork(after_in_child=self._forget)
+            os.register_at_fork(after_in_child=partial(_forget, weakref.ref(self)))
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Begin anew in a process that was forked."""
         # SAFETY: of a forked process only one thread goes on, which has no loop, and perhaps locks
         # that nobody will ever release.
         self._lock = threading.Lock()
-        self._thread: LoopThread | None = None
+        if self._thread is not None:
+            self._thread.forget()
+            self._thread = None
 
     def get(self) -> LoopThread:
         """Return the loop; the first caller starts it while others wait.
@@ -127,11 +222,13 @@ class Loops:
         Raises:
             Exception: What the startup of the application raised; the next call tries again.
         """
-        if self._thread is None:
+        thread = self._thread
+        if thread is None or thread.has_ended:
             with self._lock:
-                if self._thread is None:
-                    self._thread = LoopThread(self._app, self._backend)
-        return self._thread
+                thread = self._thread
+                if thread is None or thread.has_ended:
+                    thread = self._thread = LoopThread(self._app, self._backend)
+        return thread
 
     def close(self) -> None:
         """End the loop; the next call of :meth:`get` makes another."""
@@ -139,3 +236,10 @@ class Loops:
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
+
+
+def _forget(loops: "weakref.ref[Loops]") -> None:
+    """Called in a forked process; it cannot be unregistered, so it must not keep what it is for."""
+    alive = loops()
+    if alive is not None:
+        alive.forget()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import anyio
@@ -15,7 +16,7 @@ from erlen.spawning import spawn
 from erlen.threads import Threads, await_in_task
 from erlen.wsgi.calling import Responding, call
 from erlen.wsgi.environ import Environ, environ_of
-from erlen.wsgi.input import open_input
+from erlen.wsgi.input import WaitFor, open_input
 
 WSGI = Callable[[Environ, Any], Any]
 
@@ -78,11 +79,15 @@ class WSGIApp:
         except HTTPException as error:
             await answer(scope, receive, send, error.code or 400, f"{error.name}\n")
             return
-        response = _Response(scope, body, send)
+        # Aside, because a call sets for its caller what the task has set: the application has some
+        # of the same variables (Django's prefix of links), and its own values of them.
+        wait_for: WaitFor = partial(copy_context().run, await_in_task)
+        response = _Response(scope, body, send, wait_for)
+        environ = environ_of(scope, open_input(body, wait_for))
         worker = self._threads.worker()
         watch = spawn(response.watch)
         try:
-            await worker.run(response.run, self._application, environ_of(scope, open_input(body)))
+            await worker.run(response.run, self._application, environ)
         finally:
             worker.release()
             watch.cancel()
@@ -93,10 +98,11 @@ class WSGIApp:
 class _Response(Responding):
     """One response, sent by a thread through the task that waits for it."""
 
-    def __init__(self, scope: Scope, body: Body, send: Send) -> None:
+    def __init__(self, scope: Scope, body: Body, send: Send, wait_for: WaitFor) -> None:
         super().__init__(is_head=scope["method"] == "HEAD")
         self._body = body
         self._put = send
+        self._wait_for = wait_for
         self._sending_failed = False
 
     @property
@@ -124,7 +130,7 @@ class _Response(Responding):
         """Send messages; in the thread. PERF: one way to the task and back, 30 us, for all."""
         if self._gone:
             raise ClientDisconnected("The client left while the response was sent.")
-        await_in_task(self._emit, messages)
+        self._wait_for(self._emit, messages)
 
     async def _emit(self, messages: Iterable[Message]) -> None:
         try:
@@ -138,4 +144,5 @@ class _Response(Responding):
 def _length_of(scope: Scope) -> int | None:
     values = {value for name, value in scope["headers"] if name == b"content-length"}
     value = values.pop() if len(values) == 1 else b""
-    return int(value) if value.isdigit() else None
+    # SAFETY: Python refuses to read numbers of thousands of digits.
+    return int(value) if value.isdigit() and len(value) < 20 else None

@@ -32,6 +32,15 @@ def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
     }
 
 
+def length_of(environ: Environ) -> int | None:
+    """Return the bytes of the body, ``None`` for those until the file's end."""
+    value = environ.get("CONTENT_LENGTH") or ""
+    # SAFETY: Python refuses to read numbers of thousands of digits.
+    if value.isdecimal() and value.isascii() and len(value) < 20:
+        return int(value)
+    return None if not value and environ.get("wsgi.input_terminated") else 0
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("latin-1")
 

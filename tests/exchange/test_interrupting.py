@@ -1,0 +1,134 @@
+"""A block that is cancelled once, wherever it waits."""
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from erlen.exchange import closing, interrupting
+from erlen.exchange.interrupting import Interruption
+
+Log = list[str]
+
+
+async def interrupted(tasks: TaskGroup, log: Log, interruption: Interruption) -> None:
+    """Wait in the block until *interruption* ends it, and clean up."""
+    with interruption:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            await checkpoint()
+            log.append("clean")
+    log.append("left")
+
+
+async def test_a_block_that_waits_is_cancelled_once() -> None:
+    log: Log = []
+    interruption = Interruption()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(interrupted, tasks, log, interruption)
+        await anyio.wait_all_tasks_blocked()
+        await interruption.cancel()
+    assert log == ["clean", "left"]
+    assert (interruption.is_cancelled, interruption.is_overdue) == (True, False)
+
+
+async def test_a_block_that_shields_itself_is_cancelled_after_that() -> None:
+    log: Log = []
+    interruption = Interruption()
+
+    async def shielded() -> None:
+        with interruption:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.03)
+                log.append("finished")
+            await interrupted_inside()
+
+    async def interrupted_inside() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            await checkpoint()
+            log.append("clean")
+
+    with anyio.fail_after(1):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shielded)
+            await anyio.wait_all_tasks_blocked()
+            await interruption.cancel()
+    assert log == ["finished", "clean"]
+
+
+async def test_what_cannot_be_reached_is_cancelled_wherever_it_awaits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interrupting, "ATTEMPTS", 2)
+    log: Log = []
+    interruption = Interruption()
+
+    async def shielded() -> None:
+        with interruption:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.05)
+            try:
+                await checkpoint()
+            finally:
+                await checkpoint()
+                log.append("never")
+
+    with anyio.fail_after(1):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shielded)
+            await anyio.wait_all_tasks_blocked()
+            await interruption.cancel()
+    assert log == []
+
+
+async def test_a_block_that_is_being_closed_is_not_cancelled() -> None:
+    with Interruption() as interruption:
+        interruption.limit()
+        await interruption.cancel()
+        await checkpoint()
+    assert not interruption.is_overdue
+
+
+async def test_a_block_that_is_not_entered_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupting, "ATTEMPTS", 1)
+    interruption = Interruption()
+    await interruption.cancel()
+    with interruption:
+        await checkpoint()
+
+
+async def test_a_block_has_so_long_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "CLOSE_SECONDS", 0.01)
+    interruption = Interruption()
+    with anyio.fail_after(1), interruption:
+        interruption.limit()
+        await anyio.sleep_forever()
+    assert interruption.is_overdue
+
+
+async def test_a_block_ends_itself() -> None:
+    log: Log = []
+    with Interruption() as interruption:
+        try:
+            await interruption.end()
+        finally:
+            await checkpoint()
+            log.append("clean")
+    assert log == ["clean"]
+
+
+async def test_a_block_that_shields_itself_ends_itself_later() -> None:
+    with Interruption() as interruption:
+        with anyio.CancelScope(shield=True):
+            await interruption.end()
+        await checkpoint()
+        raise AssertionError
+
+
+async def test_a_cancellation_from_elsewhere_is_not_swallowed() -> None:
+    with anyio.move_on_after(0.01) as scope, Interruption():
+        await anyio.sleep_forever()
+    assert scope.cancelled_caught
