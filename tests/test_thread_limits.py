@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from erlen import Erlen, g, request
+from erlen import Erlen, g, request, run_sync
 from erlen import sync as blocking
 from erlen.protocols import Message
 from erlen.testing.request_context import request_scope
@@ -167,3 +167,39 @@ async def test_e16_a_thousand_def_views_have_few_threads_and_lock_nothing() -> N
     assert max(seen) <= 2 * 8 + 2 * 2
     assert [(each.taken, each.waiting) for each in app.threads._limits()] == [(0, 0), (0, 0)]
     app.threads.close()
+
+
+# --- functions on top of one another in one thread ------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_a_function_that_waits_below_another_one_keeps_no_place_from_it(size: int) -> None:
+    app = Erlen("nested")
+    app.config.update(TESTING=True, WORKER_THREADS=size)
+    reached, went_on = anyio.Event(), anyio.Event()
+
+    async def child() -> str:
+        return str(await run_sync(above)())
+
+    def above() -> str:
+        return str(blocking.request.start_soon(slow).result())
+
+    async def slow() -> str:
+        reached.set()
+        await went_on.wait()  # by now the view below has been answered
+        await anyio.wait_all_tasks_blocked()
+        return "above"
+
+    async def answered() -> str:
+        await reached.wait()
+        went_on.set()
+        return "view"
+
+    @app.get("/")
+    def view() -> str:
+        started = blocking.request.start_soon(child)
+        return f"{blocking.request.start_soon(answered).result()} {started.result()}"
+
+    async with app.test_client() as client:
+        assert (await client.get("/")).text == "view above"
+        assert app.threads._limits().views.taken == 0

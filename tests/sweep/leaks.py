@@ -34,6 +34,7 @@ class Watch:
         self._app = app
         self._tasks = set(map(_id, anyio.get_running_tasks()))
         self._descriptors = _descriptors()
+        self._threads = busy_workers(app)  # of other tests, that end some seconds later
         self._unraised: list[str] = []
         self._generators: list[AsyncGeneratorType[Any, Any]] = []
         self.log: list[str] = []
@@ -91,11 +92,11 @@ class Watch:
     async def _threads_left(self) -> list[str]:
         """Let threads end that asyncio's own ``task.cancel()`` has left behind."""
         for _ in range(TURNS):
-            busy, counts = busy_workers(self._app), taken(self._app)
+            busy, counts = busy_workers(self._app) - self._threads, taken(self._app)
             if not (busy or counts):
                 return []
             await anyio.sleep(0.001)
-        return [f"the thread {name} is still at work" for name in busy] + [
+        return [f"the thread {thread.name} is still at work" for thread in busy] + [
             f"{count} of {name} are taken" for name, count in counts.items()
         ]
 

@@ -21,14 +21,14 @@ def taken(app: Erlen) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def busy_workers(app: Erlen) -> list[str]:
-    """Return the names of the threads that are at work, or lent to somebody."""
+def busy_workers(app: Erlen) -> set[threading.Thread]:
+    """Return the threads that are at work, lent to somebody, or another application's."""
     idle = {thread for pool in pools(app) for thread in pool._idle}
-    return [
-        thread.name
+    return {
+        thread
         for thread in threading.enumerate()
         if thread.name == "erlen-worker" and thread not in idle
-    ]
+    }
 
 
 def pools(app: Erlen) -> list[Threads]:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 from anyio.lowlevel import RunVar, current_token
 
+from erlen.threads.places import Place
 from erlen.threads.variables import Added, adopt, call_without_library
 
 T = TypeVar("T")
@@ -146,15 +147,18 @@ class Inbox:
     Attributes:
         queue: Jobs, answered calls, and ``None`` for the end.
         job: The innermost job in hand.
+        places: What its jobs take among those that run at once, in the order of their sending;
+            known to the tasks that have sent them.
         is_closed: Whether the thread ends once nothing is in hand.
     """
 
-    __slots__ = ("is_closed", "job", "queue")
+    __slots__ = ("is_closed", "job", "places", "queue")
 
     def __init__(self) -> None:
         # PERF: 10 us less for each hop than queue.Queue.
         self.queue: queue.SimpleQueue[Job | Call[Any] | None] = queue.SimpleQueue()
         self.job: Job | None = None
+        self.places: list[Place] = []
         self.is_closed = False
 
     def take(self, timeout: float | None = None) -> None:

@@ -74,14 +74,19 @@ class Place:
 
     It is held only while a function runs: an exchange that waits, a WebSocket above all, must not
     keep others from running. So nobody who holds a place waits for one.
+
+    Attributes:
+        is_owed: Whether the function goes on as soon as the one above it in its thread has ended,
+            whose place it then has.
     """
 
-    __slots__ = ("_held", "_places")
+    __slots__ = ("_held", "_places", "is_owed")
 
     def __init__(self, places: Places) -> None:
         """It is not taken yet."""
         self._places = places
         self._held = False
+        self.is_owed = False
 
     async def take(self, *, has_thread: bool) -> None:
         """Wait for the place; it is not held."""
@@ -90,6 +95,18 @@ class Place:
 
     def give(self) -> None:
         """Give the place back, if it is held."""
+        self.is_owed = False
         if self._held:
             self._held = False
             self._places.give()
+
+    def hand_down(self, in_thread: "list[Place]") -> None:
+        """Leave the place to the function below this one, if that goes on now.
+
+        *in_thread* are the places of all functions of the thread, in the order of their sending.
+        """
+        if len(in_thread) > 1 and in_thread[-1] is self and in_thread[-2].is_owed:
+            below = in_thread[-2]
+            below._places = self._places
+            below._held, self._held = self._held, False
+            below.is_owed = False

@@ -145,7 +145,9 @@ class Worker:
 
     async def _attend(self, job: Job, place: Place, added: Added) -> None:
         """Have the job done, and answer its calls."""
-        self._inbox().queue.put(job)
+        inbox = self._inbox()
+        inbox.queue.put(job)
+        inbox.places.append(place)
         self._unfinished += 1
         try:
             while True:
@@ -153,18 +155,28 @@ class Worker:
                     await job.turn.wait()
                 if job.call is None:
                     break
-                await self._answer(job, job.call, place, added)
+                await self._answer(job, job.call, inbox.places, place, added)
+            place.hand_down(inbox.places)
         except BaseException:
             job.abandon()
             raise
+        finally:
+            inbox.places.remove(place)
         self._unfinished -= 1
 
-    async def _answer(self, job: Job, call: Call[Any], place: Place, added: Added) -> None:
+    async def _answer(
+        self, job: Job, call: Call[Any], in_thread: list[Place], place: Place, added: Added
+    ) -> None:
         job.adopt(added)
         place.give()
         await call.perform()
-        with anyio.CancelScope(shield=True):
-            await place.take(has_thread=True)
+        if in_thread[-1] is place:
+            with anyio.CancelScope(shield=True):
+                await place.take(has_thread=True)
+        if in_thread[-1] is not place:
+            # What was sent to the thread since has to end first, and may need this very place.
+            place.give()
+            place.is_owed = True
         job.turn = anyio.Event()
         job.call = None
         call.answer()
