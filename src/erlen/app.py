@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar, cast  # noqa: TID251  # see below
 
 from erlen.blueprint import Blueprint
+from erlen.callables import name_of
 from erlen.config import DEFAULTS, Config, ConfigAttribute, as_timedelta, get_debug_flag
 from erlen.config import check as check_config
 from erlen.context import call_in_no_context, current, current_context
@@ -26,7 +27,7 @@ from erlen.location import (
     find_root_path,
     resolve_instance_path,
 )
-from erlen.pipeline.adapt import adapt, name_of
+from erlen.pipeline.adapt import adapt
 from erlen.pipeline.around_serving import AroundServing
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
+from erlen.callables import is_async, name_of
 from erlen.exceptions import (
     ClientDisconnected,
     HTTPException,
@@ -21,7 +22,7 @@ from erlen.exceptions import (
     WebSocketDisconnect,
 )
 from erlen.exchange import file_work
-from erlen.exchange.children import NO_CHILDREN, Children, ChildTask, is_async, name_of
+from erlen.exchange.children import NO_CHILDREN, Children, ChildTask, check_child
 from erlen.exchange.connection import RoutingFacts
 from erlen.exchange.request import Request
 from erlen.exchange.response_fields import ResponseFields
@@ -272,6 +273,7 @@ class Context:
 
     def start_child(self, function: Callable[..., Any], *args: Any) -> ChildTask[Any]:
         """Start a child of the request; see ``Request.start_soon``, which is this."""
+        check_child(function)
         runs_on_loop = is_async(function)
         self.check_running("tasks")
         start = functools.partial(

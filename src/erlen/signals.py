@@ -11,6 +11,8 @@ from typing import Any
 
 from blinker import NamedSignal, Namespace
 
+from erlen.callables import is_async
+
 #: For extensions that ask; signals are always there.
 signals_available = True
 
@@ -84,7 +86,7 @@ async def emit(
     if not signal.receivers or signal.is_muted:
         return
     for receiver in signal.receivers_for(sender):
-        if run_sync is None or _is_async(receiver):
+        if run_sync is None or is_async(receiver):
             result = receiver(sender, **values)
         else:
             result = await run_sync(functools.partial(receiver, sender, **values))
@@ -113,15 +115,6 @@ def emit_now(signal: NamedSignal, sender: object, /, **values: Any) -> list[Awai
         discard(waiting)
         raise
     return waiting
-
-
-def _is_async(receiver: Callable[..., Any]) -> bool:
-    """Whether calling *receiver* only makes something to await, and needs no thread."""
-    while isinstance(receiver, functools.partial):
-        receiver = receiver.func
-    return inspect.iscoroutinefunction(
-        receiver if inspect.isroutine(receiver) else type(receiver).__call__
-    )
 
 
 def discard(waiting: Iterable[Awaitable[Any]]) -> None:

@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import anyio
 
+from erlen.callables import name_of
 from erlen.context import Context, current_context
 from erlen.exceptions import OutsideContextError
 from erlen.exchange.body import Body
@@ -94,11 +95,11 @@ class BackgroundTasks:
         if len(self._running) >= most:
             raise RuntimeError(
                 f"{most} background tasks are running, which is MAX_BACKGROUND_TASKS, so "
-                f"{_name_of(function)!r} was not started. Refuse the work (503), or hand it to a "
+                f"{name_of(function)!r} was not started. Refuse the work (503), or hand it to a "
                 "queue outside of the process."
             )
         manual = self._app.app_context()
-        context = TaskContext(self._app, manual.context.line, _name_of(function), self._threads)
+        context = TaskContext(self._app, manual.context.line, name_of(function), self._threads)
         manual.context = context
         # Set in a copy of the variables before the task copies them: else the request's own
         # context would live as long as the task.
@@ -208,12 +209,6 @@ def _check(function: Any) -> None:
         f"The background task {function!r} is no function. Give the function itself and then its "
         "arguments: app.add_background_task(send_mail, user), not send_mail(user)."
     )
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__qualname__", None) or repr(function)
 
 
 # --- what a task sees -----------------------------------------------------------------------------

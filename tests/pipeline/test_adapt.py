@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from erlen import Erlen
-from erlen.pipeline.adapt import adapt, name_of, plain_of
+from erlen.callables import name_of
+from erlen.pipeline.adapt import adapt, plain_of
 
 
 def where(text: str = "") -> str:

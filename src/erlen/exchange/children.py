@@ -13,6 +13,7 @@ from weakref import ref
 
 import anyio
 
+from erlen.callables import name_of
 from erlen.spawning import Child, spawn
 
 T = TypeVar("T")
@@ -225,8 +226,8 @@ class Children:
 NO_CHILDREN = Children(is_closed=True)
 
 
-def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a child runs on the event loop; else it has a thread.
+def check_child(function: Callable[..., Any]) -> None:
+    """Refuse what cannot be a child of a request.
 
     Raises:
         TypeError: *function* is no function, or one whose call only makes a generator.
@@ -243,11 +244,3 @@ def is_async(function: Callable[..., Any]) -> bool:
             f"request.start_soon() was given the generator function {name_of(function)!r}, which "
             "nobody would iterate. Give a function that iterates it."
         )
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        type(function).__call__
-    )
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the name of a child, for messages and debuggers."""
-    return getattr(function, "__qualname__", None) or repr(function)

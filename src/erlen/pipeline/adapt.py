@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from erlen.callables import called, is_async
 from erlen.context import current
 
 Async = Callable[..., Awaitable[Any]]
@@ -21,9 +22,9 @@ def adapt(function: Callable[..., Any]) -> Async:
 
     PERF: decided once here; ``inspect.iscoroutinefunction`` costs 0.3 µs and would be per call.
     """
-    code = called(function)
-    if inspect.iscoroutinefunction(code):
+    if is_async(function):
         return function
+    code = called(function)
     if inspect.isasyncgenfunction(code) or inspect.isgeneratorfunction(code):
         adapted = _calls(function)
     else:
@@ -36,23 +37,6 @@ def plain_of(adapted: Async) -> Callable[..., Any] | None:
     """Return the ``def`` function behind an adapted one, ``None`` for ``async def``."""
     plain: Callable[..., Any] | None = getattr(adapted, _PLAIN, None)
     return plain
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the name by which a message tells the user which function is meant."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__qualname__", None) or repr(function)
-
-
-def called(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function whose ``def`` decides: a partial's, or an object's ``__call__``."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if inspect.isroutine(function):
-        return function
-    call: Callable[..., Any] = type(function).__call__
-    return call
 
 
 def _calls(function: Callable[..., Any]) -> Async:

@@ -8,12 +8,13 @@ scope → match → context → before hooks → view → coerce → after hooks
 import inspect
 from typing import Any
 
+from erlen.callables import name_of
 from erlen.context import Context, current_context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.exchange.children import NO_CHILDREN
 from erlen.exchange.outgoing import raise_departure
 from erlen.exchange.response import Response
-from erlen.pipeline.adapt import adapt, name_of
+from erlen.pipeline.adapt import adapt
 from erlen.pipeline.announce import announce, announce_start, heard
 from erlen.pipeline.endings import end_websocket
 from erlen.pipeline.going_away import until_shutdown

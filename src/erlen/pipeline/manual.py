@@ -6,9 +6,10 @@ from contextvars import Token
 from types import TracebackType
 from typing import Any, Self
 
+from erlen.callables import name_of
 from erlen.context import Context, current_context
 from erlen.exceptions import OutsideContextError
-from erlen.pipeline.adapt import name_of, plain_of
+from erlen.pipeline.adapt import plain_of
 from erlen.pipeline.announce import announce, announce_now, endings, heard
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.teardown import conclude, tear_down

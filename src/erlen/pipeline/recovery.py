@@ -1,5 +1,6 @@
 """Floor 6: what answers an error: the nearest handler, else a plain page, never a traceback."""
 
+from erlen.callables import name_of
 from erlen.context import Context
 from erlen.exceptions import (
     BadRequest,
@@ -15,7 +16,7 @@ from erlen.exceptions import (
     leaves,
 )
 from erlen.exchange.response import Response
-from erlen.pipeline.adapt import Async, name_of
+from erlen.pipeline.adapt import Async
 from erlen.pipeline.announce import announce, heard
 from erlen.pipeline.coerce import plain_error
 from erlen.pipeline.endings import close_for

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple, TypeVar, overload
 
+from erlen.callables import is_async, name_of
 from erlen.exceptions import FrozenError, HTTPException, default_exceptions
-from erlen.pipeline.adapt import called, name_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -232,7 +232,7 @@ class Registry(abc.ABC):
         Raises:
             TypeError: It is ``async def``, and ``url_for`` cannot wait for it.
         """
-        if inspect.iscoroutinefunction(called(function)):
+        if is_async(function):
             raise TypeError(
                 f"The url_defaults function {name_of(function)!r} is 'async def', but "
                 "url_for() is not awaited and cannot wait for it. Write it as 'def'."

@@ -11,9 +11,10 @@ from typing import Any
 
 import anyio
 
+from erlen.callables import name_of
 from erlen.context import Context, current, current_context
 from erlen.exceptions import SetupError
-from erlen.pipeline.adapt import adapt, name_of
+from erlen.pipeline.adapt import adapt
 from erlen.pipeline.deadline import TooLate, limited
 from erlen.pipeline.guest import Guest
 from erlen.pipeline.plan import Plan
