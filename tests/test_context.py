@@ -127,7 +127,7 @@ async def test_cx8_child_task_sees_the_request(app: Erlen) -> None:
 async def test_pains28_the_real_object_may_be_kept_and_used_elsewhere(app: Erlen) -> None:
     @app.websocket("/")
     async def socket() -> None:
-        kept: Any = websocket._get_current_object()  # type: ignore[attr-defined]  # found at run time only
+        kept = websocket._get_current_object()
         await contextvars.Context().run(kept.send, "from nowhere")
 
     async with app.test_client().websocket("/") as session:

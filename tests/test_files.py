@@ -22,7 +22,7 @@ from werkzeug.test import EnvironBuilder
 
 from erlen import Blueprint, Erlen
 from erlen.context import current
-from erlen.exchange.files import OpenedFile, content_of, open_file
+from erlen.exchange.files import FileSource, OpenedFile, content_of, open_file
 from erlen.exchange.response import Response
 from erlen.files import add_version, send_file, send_from_directory, send_static, static, version_of
 from erlen.files.finding import Found, Search
@@ -800,3 +800,15 @@ async def test_the_fields_are_those_of_werkzeug(
 
 def count_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_e06_what_is_found_for_nobody_is_closed(tmp_path: Path) -> None:
+    file = (tmp_path / "found").open("w+b")
+
+    def find() -> Found:
+        search._is_abandoned = True  # as by a task.cancel(), which does not wait for the thread
+        return Found(FileSource(file, 0))
+
+    search = Search(find)
+    await search.run()
+    assert file.closed

@@ -1,12 +1,16 @@
 """A block that is cancelled once, wherever it waits."""
 
+import asyncio  # noqa: TID251  # for what only it has
+
 import anyio
 import pytest
+import trio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from erlen.exchange import closing, interrupting
 from erlen.exchange.interrupting import Interruption
+from erlen.spawning import running_loop
 
 Log = list[str]
 
@@ -31,6 +35,30 @@ async def test_a_block_that_waits_is_cancelled_once() -> None:
         await interruption.cancel()
     assert log == ["clean", "left"]
     assert (interruption.is_cancelled, interruption.is_overdue) == (True, False)
+
+
+async def test_a_block_that_waits_for_a_thing_of_its_event_loop_is_cancelled_once() -> None:
+    log: Log = []
+    interruption = Interruption()
+
+    async def block() -> None:
+        with interruption:
+            try:
+                # Trio's own notes whom it waits for, where others note nothing.
+                await (asyncio if in_asyncio() else trio).Semaphore(0).acquire()
+            finally:
+                await checkpoint()
+                log.append("clean")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(block)
+        await anyio.wait_all_tasks_blocked()
+        await interruption.cancel()
+    assert (log, interruption.is_overdue) == (["clean"], False)
+
+
+def in_asyncio() -> bool:
+    return isinstance(running_loop(), asyncio.AbstractEventLoop)
 
 
 async def test_a_block_that_shields_itself_is_cancelled_after_that() -> None:

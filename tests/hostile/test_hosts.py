@@ -103,6 +103,18 @@ async def test_b160_an_untrusted_host_is_400_everywhere_before_any_hook(
     assert (answer.status, answer.ran) == (400, [])
 
 
+@pytest.mark.parametrize("path", ["/sub/c", "/sub/nowhere", "/old/c"])
+async def test_b160_an_untrusted_host_is_400_for_what_is_mounted(path: str) -> None:
+    inner, called = make_app(), list[str]()
+    app = make_app(TRUSTED_HOSTS=TRUSTED)
+    before(inner)
+    app.mount("/sub", inner)
+    app.mount("/old", wsgi=lambda environ, _start: called.append(environ["PATH_INFO"]))
+    async with app.test_client() as client:
+        answer = await client.get(path, headers={"Host": "evil.com"})
+    assert (answer.status_code, inner.ran, called) == (400, [], [])
+
+
 @pytest.mark.parametrize("path", ["/ws/echo", "/nowhere"])
 async def test_b160_an_untrusted_host_opens_no_websocket(path: str) -> None:
     app = make_app(TRUSTED_HOSTS=TRUSTED)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from erlen import Erlen, request, url_for, websocket
+from erlen import Erlen, request, session, url_for, websocket
 from erlen.middleware import ProxyFix
 from erlen.protocols import Message, Receive, Scope, Send
 from tests.exchange.wire import scope_of
@@ -72,6 +72,8 @@ async def test_what_is_asked_for_is_corrected() -> None:
         (2, "10.0.0.1", PROXY),
         (1, "evil", PROXY),
         (1, "10.0.0.1, unknown", PROXY),
+        (1, "_hidden", PROXY),
+        (1, "10.0.0.1\x00", PROXY),
         (1, "a,,10.0.0.1", PROXY),
         (1, ",".join(["10.0.0.1"] * 10_000), PROXY),
         (1, "10.0.0.1:99", "10.0.0.1"),
@@ -171,7 +173,7 @@ async def test_a_port_needs_one_host() -> None:
     assert [value for name, value in scope["headers"] if name == b"host"] == [b"inside", b"other"]
 
 
-@pytest.mark.parametrize("value", ["//evil.com", "/a/../b", "/a%0d%0a\r", "javascript:"])
+@pytest.mark.parametrize("value", ["//evil.com", "/a/../b", "/a%0d%0a", "/%2e%2e/b", "javascript:"])
 async def test_b167_a_prefix_that_is_no_path_is_ignored(value: str) -> None:
     scope = await seen({"x-forwarded-prefix": value}, x_prefix=1)
     assert (scope["root_path"], scope["path"]) == ("", "/")
@@ -254,6 +256,23 @@ async def test_b166_a_forwarded_host_is_checked_like_any_other() -> None:
         good = await client.get("/", headers={"X-Forwarded-Host": "shop.example"})
         bad = await client.get("/", headers={"X-Forwarded-Host": "evil.com"})
     assert (good.text, bad.status_code) == ("shop.example", 400)
+
+
+async def test_b161_without_the_middleware_no_proxy_is_believed() -> None:
+    app = Erlen("direct")
+    app.config.update(TESTING=True, SECRET_KEY="of tests only, and long enough")
+
+    @app.get("/where")
+    async def where() -> list[str | None]:
+        session["seen"] = True
+        return [request.url, request.remote_addr, request.root_path, url_for("where")]
+
+    told = {"Forwarded": "for=203.0.113.7;proto=https;host=evil.com", "X-Real-IP": "203.0.113.7"}
+    async with app.test_client() as client:
+        plain = await client.get("/where")
+        lied = await client.get("/where", headers={**ALL, **told})
+    assert lied.get_json() == plain.get_json()
+    assert "Secure" not in lied.headers["set-cookie"]
 
 
 async def test_links_follow_the_proxies() -> None:

@@ -116,14 +116,31 @@ def test_b165_any_other_scheme_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "prefix"), [("/a", "/a"), ("/a/", "/a"), ("/a/b%20c", "/a/b%20c"), ("/", ""), ("", "")]
+    ("text", "prefix"),
+    [("/a", "/a"), ("/a/", "/a"), ("/a/b%20%C3%A9", "/a/b é"), ("/", ""), ("", "")],
 )
 def test_b167_a_prefix_is_a_path(text: str, prefix: str) -> None:
     assert parse_prefix(text) == prefix
 
 
 @pytest.mark.parametrize(
-    "text", ["//evil.example", "/a/../b", "/a/.", "a", "/a%0d\r\n", "javascript:", "/a b", "/a?b"]
+    "text",
+    [
+        "//evil.example",
+        "/a/../b",
+        "/a/.",
+        "a",
+        "/a\r\n",
+        "javascript:",
+        "/a b",
+        "/a?b",
+        "/%2e%2e/b",
+        "/a%0d%0a",
+        "/a%00",
+        "/a%FF",
+        "/%2fevil",
+        "/a%5cb",
+    ],
 )
 def test_b167_anything_else_is_no_prefix(text: str) -> None:
     with pytest.raises(WireError):

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 from erlen import Erlen
 from erlen.wsgi import WSGIAdapter, loop
 from erlen.wsgi.loop import LoopThread
+from erlen.wsgi.served import _Exchange
 from tests.wsgi.serving import Got, Log, environ
 
 
@@ -86,20 +88,31 @@ def test_after_the_loop_broke_down_the_next_request_begins_another(caplog: Any) 
     adapter.close()
 
 
-def test_who_comes_after_the_end_is_let_go(backend: str) -> None:
-    class Late:
-        lost = False
-
-        def lose(self) -> None:
-            self.lost = True
-
-        def note_gone(self) -> None: ...
-
-    thread, late = LoopThread(Erlen("app"), backend), Late()
+@pytest.mark.parametrize("comes", ["before", "after"])
+def test_who_does_not_end_with_the_loop_is_let_go(
+    backend: str, comes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are seen by accident only: a call may be lost with the loop that was to make it."""
+    monkeypatch.setattr(loop, "EXCHANGE_SECONDS", 0.01)
+    thread, got = LoopThread(Erlen("app"), backend), Log()
+    exchange = _Exchange(Erlen("app"), environ(), thread)
+    monkeypatch.setattr(exchange, "begin", lambda: None)
+    if comes == "before":
+        threading.Timer(0.1, thread.stop).start()
+    else:
+        thread.stop()
+    start: Any = lambda status, _headers: got.append(status)  # noqa: E731
+    exchange.respond(start)
+    assert got == ["500 Internal Server Error"]
     thread.stop()
-    thread.enter(late, print, "never called")
-    assert late.lost
-    thread.stop()
+
+
+def test_nothing_is_kept_where_no_process_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "register_at_fork")
+    adapter = WSGIAdapter(Erlen("app"))
+    adapter._loops.forget()
+    assert Got(adapter, environ()).status.startswith("404")
+    adapter.close()
 
 
 # --- it ends --------------------------------------------------------------------------------------
@@ -139,6 +152,45 @@ def test_requests_end_before_the_application_does(app: Erlen, backend: str, log:
         adapter.close()
         assert answered.result() == b"in time"
     assert log == ["begun", "teardown", "down"]
+
+
+def test_def_functions_of_the_end_run_in_the_thread_that_ends_it(backend: str) -> None:
+    """When a process of Python 3.12 ends, no thread can be started for them any more."""
+    app, threads = Erlen("ends"), []
+    app.after_serving(lambda: threads.append(threading.current_thread()))
+    adapter = WSGIAdapter(app, backend=backend)
+    Got(adapter, environ()).read()
+    adapter.close()
+    assert threads == [threading.current_thread()]
+
+
+def test_what_comes_after_the_end_of_the_process_begins_nothing(
+    app: Erlen, backend: str, log: Log
+) -> None:
+    adapter = WSGIAdapter(app, backend=backend)
+    assert Got(adapter, environ()).status.startswith("404")
+    adapter._loops._exit()
+    assert log == ["teardown", "down"]
+    with pytest.raises(RuntimeError, match="while the process was ending"):
+        Got(adapter, environ())
+
+
+def test_an_application_that_does_not_end_does_not_keep_the_process(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await anyio.to_thread.run_sync(ended.wait)
+
+    monkeypatch.setattr(loop, "LAST_SECONDS", 0.2)
+    ended = threading.Event()
+    thread = LoopThread(app, backend)
+    thread.stop()
+    assert not thread.has_ended
+    ended.set()
+    thread._thread.join(10)
 
 
 def test_a_response_that_nobody_pulls_does_not_keep_the_process(

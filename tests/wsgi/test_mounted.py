@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from erlen.wsgi import WSGIApp
-from tests.exchange.wire import LEFT, Feed, parts, scope_of
+from tests.exchange.wire import LEFT, Feed, part, parts, scope_of
 from tests.wsgi.requests import Got, ask
 
 OK = ("200 OK", [("Content-Type", "text/plain")])
@@ -241,6 +241,29 @@ async def test_b295_an_error_before_the_start_is_500(error: Any, caplog: Any) ->
     assert (got.status, got.is_complete, len(caplog.records)) == (500, True, 1)
 
 
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit])
+async def test_b295_an_exit_in_the_middle_breaks_the_response_only(error: Any) -> None:
+    """It would end the server, were it to leave as it is."""
+
+    def application(_environ: Environ, start_response: Start) -> Iterator[bytes]:
+        start_response(*OK)
+        yield b"begun"
+        raise error
+
+    got = Got()
+    with pytest.raises(RuntimeError, match=f"ended with {error.__name__}"):
+        await ask(application, got=got)
+    assert (got.body, got.is_complete) == (b"begun", False)
+
+
+async def test_b295_an_interrupt_is_not_held_up() -> None:
+    def application(_environ: Environ, _start: Start) -> list[bytes]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await ask(application)
+
+
 async def test_b284_an_error_in_the_middle_breaks_the_response_and_closes() -> None:
     chunks, got = Chunks(b"one", LookupError("oops"), b"two"), Got()
     with pytest.raises(LookupError, match="oops"):
@@ -329,6 +352,25 @@ async def test_b282_a_body_over_the_limit_is_413_before_the_application() -> Non
     assert (got.status, got.body) == (413, b"Content Too Large\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "length", "ended", "status"),
+    [
+        ({"max_content_length": 99}, None, None, 413),
+        ({"body_timeout": 0.01}, None, part(b"x", more=True), 408),
+        ({}, b"9", None, 400),
+    ],
+    ids=["too long", "too slow", "not what was declared"],
+)
+async def test_b282_what_is_wrong_with_a_body_is_answered(
+    options: Any, length: bytes | None, ended: Any, status: int, caplog: Any
+) -> None:
+    got = await ask(
+        read_all, b"x" * 60, b"x" * 60, method="POST", options=options, ended=ended,
+        headers=[(b"content-length", length)] if length else [],
+    )  # fmt: skip
+    assert (got.status, got.is_complete, caplog.records) == (status, True, [])
+
+
 async def test_a_length_of_thousands_of_digits_harms_nobody() -> None:
     headers = [(b"content-length", b"9" * 5000)]
     assert (await ask(read_all, b"abc", method="POST", headers=headers)).body == b"abc"
@@ -387,7 +429,8 @@ async def test_b296_what_the_application_has_set_outlasts_its_reads_and_writes()
     def application(environ: Environ, start_response: Start) -> Iterator[bytes]:
         name.set("inside")
         environ["wsgi.input"].read()
-        yield name.get().encode() if start_response(*OK) else b""
+        start_response(*OK)
+        yield name.get().encode()
         yield name.get().encode()
 
     name.set("outside")

@@ -296,9 +296,10 @@ def test_b302_a_forked_process_makes_its_own_loop() -> None:
 
 
 def test_the_end_of_the_process_ends_the_application() -> None:
-    program = f"{PREAMBLE}\nprint(ask())"
+    program = f"{PREAMBLE}\napp.after_serving(lambda: print('def down'))\nprint(ask())"
     ended = run(program)
-    assert ended.stdout.decode().splitlines() == ["up", "fine", "down"], ended.stderr
+    lines = ended.stdout.decode().splitlines()
+    assert lines == ["up", "fine", "def down", "down"], ended.stderr
 
 
 PREAMBLE = """

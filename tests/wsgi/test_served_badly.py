@@ -69,7 +69,7 @@ def test_b300_a_response_that_is_never_closed_ends_when_it_is_dropped(
 
 
 def test_b300_a_server_that_refuses_the_start_ends_the_view(served: WSGIAdapter, log: Log) -> None:
-    def refuse(_status: str, _headers: Any) -> None:
+    def refuse(_status: str, _headers: Any) -> Any:
         raise ValueError("not these headers")
 
     with pytest.raises(ValueError, match="not these headers"):
@@ -97,6 +97,17 @@ def test_b297_a_body_of_chunks_whose_end_is_not_told_is_411(served: WSGIAdapter)
 def test_b297_a_length_of_thousands_of_digits_is_400(served: WSGIAdapter) -> None:
     sent = environ("POST", "/size", CONTENT_LENGTH="9" * 5000)
     assert Got(served, sent).status.startswith("400")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/stream", 200), ("", 404), ("*", 404), ("/stre\0am", 400), ("/stream\xff", 400),
+        ("/stre\ram", 400), ("/nowhere", 404), ("/%73tream", 404), ("//stream", 308),
+    ],
+)  # fmt: skip
+def test_b298_a_path_is_judged_as_anywhere(served: WSGIAdapter, path: str, status: int) -> None:
+    assert Got(served, environ(path=path)).status.startswith(str(status))
 
 
 def test_b306_a_server_without_threads_is_served(served: WSGIAdapter) -> None:
@@ -140,7 +151,7 @@ def test_b304_a_message_that_wsgi_does_not_have_is_an_error(serve: Any, caplog: 
 
 def test_fields_of_the_connection_are_left_to_the_server(serve: Any) -> None:
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        headers = [(b"connection", b"close"), (b"transfer-encoding", b"chunked"), (b"x-a", b"1")]
+        headers = [(b"Connection", b"close"), (b"transfer-encoding", b"chunked"), (b"x-a", b"1")]
         await send({**START, "headers": headers})
         await send({"type": "http.response.body"})
 

@@ -18,7 +18,7 @@ from erlen.wire.forwarded import (
     parse_x_forwarded,
 )
 from erlen.wire.origins import field_values
-from erlen.wire.urls import check_host, quote_path, unquote_bytes
+from erlen.wire.urls import check_host, quote_path
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -167,11 +167,10 @@ class ProxyFix:
     def _set_prefix(self, scope: Scope, entries: list[str], count: int) -> None:
         prefix = parse_prefix(self._chosen(entries, count))
         # SPEC: ASGI 2.5: path and raw_path include the root path.
-        text = unquote_bytes(prefix.encode()).decode("utf-8", "replace")
-        scope["root_path"] = text + (scope.get("root_path") or "").rstrip("/")
-        scope["path"] = text + scope["path"]
+        scope["root_path"] = prefix + (scope.get("root_path") or "").rstrip("/")
+        scope["path"] = prefix + scope["path"]
         if isinstance(scope.get("raw_path"), bytes):
-            scope["raw_path"] = quote_path(text).encode() + scope["raw_path"]
+            scope["raw_path"] = quote_path(prefix).encode() + scope["raw_path"]
 
 
 def _replace_host(scope: Scope, value: str) -> None:

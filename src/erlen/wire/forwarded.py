@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from erlen.exceptions import WireError
 
@@ -133,15 +134,22 @@ def parse_scheme(text: str) -> str:
 
 
 def parse_prefix(text: str) -> str:
-    """Return the path below which a proxy serves the application, without a slash at its end.
+    """Return the path below which a proxy serves the application, decoded, without a last slash.
 
     Raises:
-        WireError: It is no path: SAFETY: ``//evil.example`` would lead links elsewhere.
+        WireError: It is no path. SAFETY: ``//evil.example`` would lead links elsewhere, and so
+            would dots, whether they are encoded or not.
     """
     prefix = text.removesuffix("/")
-    if _PREFIX.fullmatch(prefix) is None or {".", ".."} & set(prefix.split("/")):
+    if _PREFIX.fullmatch(prefix) is None:
         raise WireError("A proxy tells a prefix that is no path.")
-    return prefix
+    try:
+        path = unquote_to_bytes(prefix).decode()
+    except UnicodeDecodeError:
+        raise WireError("A proxy tells a prefix that is not UTF-8.") from None
+    if not path.isprintable() or {".", ".."} & set(path.split("/")) or "//" in path or "\\" in path:
+        raise WireError("A proxy tells a prefix that is no path.")
+    return path
 
 
 def from_the_right(entries: Sequence[str], count: int) -> str | None:

@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeAlias
 
 from erlen.exceptions import ClientDisconnected, HTTPException
@@ -12,8 +14,27 @@ from erlen.threads import await_in_task
 WaitFor: TypeAlias = Callable[..., Any]
 
 
+def waiting_aside() -> WaitFor:
+    """Return what waits for the task without taking its context variables over.
+
+    A call sets for its caller what the task has set. A WSGI application may have set the same
+    variables, and keeps its own values: Django has the prefix of its links in one.
+    """
+    run: Callable[..., Any] = copy_context().run
+    return partial(run, await_in_task)
+
+
 class RequestEnded(ConnectionError):
-    """The client left, or stopped sending, before the whole body was there."""
+    """The body could not be read to its end.
+
+    Attributes:
+        refusal: What is wrong with it; ``None`` when the client has left.
+    """
+
+    def __init__(self, error: ClientDisconnected | HTTPException) -> None:
+        """*error* is what reading raised."""
+        super().__init__(f"The request body could not be read: {error}")
+        self.refusal = error if isinstance(error, HTTPException) else None
 
 
 class _Chunks(io.RawIOBase):
@@ -33,7 +54,7 @@ class _Chunks(io.RawIOBase):
             try:
                 chunk = self._wait_for(_next, self._body)
             except (ClientDisconnected, HTTPException) as error:
-                raise RequestEnded(f"The request body could not be read: {error}") from error
+                raise RequestEnded(error) from error
             self._ended = chunk is None
             self._rest = memoryview(chunk or b"")
         view = memoryview(buffer)

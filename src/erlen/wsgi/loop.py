@@ -7,16 +7,19 @@ import atexit
 import contextlib
 import logging
 import os
+import queue
 import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any, Protocol
 
 import anyio
 
 from erlen.protocols import ASGIApp, Message, Scope
 from erlen.spawning import running_loop, spawn
+from erlen.threads.passing import Inbox, here, host
 
 #: Seconds that the process waits at its end for the application.
 LAST_SECONDS = 10.0
@@ -57,6 +60,7 @@ class LoopThread:
         self._stop: anyio.Event
         self._is_ending: anyio.Event
         self._idle: anyio.Event | None = None
+        self._inbox = Inbox()
         self._exchanges: set[Exchange] = set()
         self._started = threading.Event()
         self._is_serving = False
@@ -74,7 +78,6 @@ class LoopThread:
         if not self._is_serving:
             self._thread.join()
             self._raise_failure()
-        atexit.register(self.stop)
 
     def enter(self, exchange: Exchange, function: Callable[..., object], *args: Any) -> None:
         """Begin an exchange by calling *function* in the loop."""
@@ -95,14 +98,20 @@ class LoopThread:
             self._later(function, *args)
 
     def stop(self) -> None:
-        """End the application and the loop, and wait for both."""
-        self.forget()
-        self.call(self._end)
-        self._thread.join(LAST_SECONDS)
+        """End the application and the loop, and wait for both.
 
-    def forget(self) -> None:
-        """Let the end of the process be nothing to it."""
-        atexit.unregister(self.stop)
+        ``def`` functions of the end run in the calling thread.
+        """
+        # COMPAT: when a process of Python 3.12 ends, no thread can be started any more.
+        inbox = Inbox()
+        deadline = monotonic() + LAST_SECONDS
+        self.call(self._end, inbox)
+        outer, here.inbox = here.inbox, inbox
+        while self._thread.is_alive() and not inbox.is_closed and monotonic() < deadline:
+            with contextlib.suppress(queue.Empty):
+                inbox.take(timeout=0.05)
+        here.inbox = outer
+        self._thread.join(max(deadline - monotonic(), 0))
 
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None
@@ -125,6 +134,7 @@ class LoopThread:
         finally:
             # Noted first and looked at then: who enters meanwhile sees the one or is seen here.
             self.has_ended = True
+            self._inbox.queue.put(None)
             self._started.set()
             for exchange in tuple(self._exchanges):
                 exchange.lose()
@@ -137,6 +147,7 @@ class LoopThread:
         lifespan = spawn(self._app, scope, self._receive, self._send, name="erlen-lifespan")
         lifespan.when_done(lambda: self._note_end_of_lifespan(lifespan.error))
         await self._stop.wait()
+        host.set(self._inbox)
         await self._end_exchanges()
         self._is_ending.set()
         await lifespan.wait()
@@ -185,13 +196,14 @@ class LoopThread:
             self._begin_serving()
         else:
             self._failure = error or self._failure
-            self._end()
+            self._stop.set()
 
     def _begin_serving(self) -> None:
         self._is_serving = True
         self._started.set()
 
-    def _end(self) -> None:
+    def _end(self, inbox: Inbox) -> None:
+        self._inbox = inbox
         self._stop.set()
 
 
@@ -204,6 +216,7 @@ class Loops:
         self._backend = backend
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
+        self._is_exiting = False
         if hasattr(os, "register_at_fork"):  # not on Windows
             os.register_at_fork(after_in_child=partial(_forget, weakref.ref(self)))
 
@@ -212,28 +225,45 @@ class Loops:
         # SAFETY: of a forked process only one thread goes on, which has no loop, and perhaps locks
         # that nobody will ever release.
         self._lock = threading.Lock()
-        if self._thread is not None:
-            self._thread.forget()
-            self._thread = None
+        self._thread = None
+        atexit.unregister(self._exit)
 
     def get(self) -> LoopThread:
         """Return the loop; the first caller starts it while others wait.
 
         Raises:
             Exception: What the startup of the application raised; the next call tries again.
+            RuntimeError: The process is ending.
         """
         thread = self._thread
         if thread is None or thread.has_ended:
             with self._lock:
                 thread = self._thread
                 if thread is None or thread.has_ended:
-                    thread = self._thread = LoopThread(self._app, self._backend)
+                    thread = self._thread = self._begin()
         return thread
+
+    def _begin(self) -> LoopThread:
+        # Threads of a server may go on while the process ends; nothing would end what they began.
+        if self._is_exiting:
+            raise RuntimeError(
+                "A request came while the process was ending, after the application had ended. "
+                "Nothing is to be done: it is not answered."
+            )
+        thread = LoopThread(self._app, self._backend)
+        atexit.register(self._exit)
+        return thread
+
+    def _exit(self) -> None:
+        """The process is ending."""
+        self._is_exiting = True
+        self.close()
 
     def close(self) -> None:
         """End the loop; the next call of :meth:`get` makes another."""
         with self._lock:
             thread, self._thread = self._thread, None
+        atexit.unregister(self._exit)
         if thread is not None:
             thread.stop()
 

@@ -1,9 +1,9 @@
 """Floor 8: a WSGI application as an ASGI application, for ``app.mount("/old", wsgi=...)``."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from functools import partial
 from typing import Any
 
 import anyio
@@ -13,10 +13,10 @@ from erlen.exchange.body import Body
 from erlen.middleware.responding import answer
 from erlen.protocols import Message, Receive, Scope, Send
 from erlen.spawning import spawn
-from erlen.threads import Threads, await_in_task
+from erlen.threads import Threads
 from erlen.wsgi.calling import Responding, call
 from erlen.wsgi.environ import Environ, environ_of
-from erlen.wsgi.input import WaitFor, open_input
+from erlen.wsgi.input import RequestEnded, WaitFor, open_input, waiting_aside
 
 WSGI = Callable[[Environ, Any], Any]
 
@@ -79,15 +79,16 @@ class WSGIApp:
         except HTTPException as error:
             await answer(scope, receive, send, error.code or 400, f"{error.name}\n")
             return
-        # Aside, because a call sets for its caller what the task has set: the application has some
-        # of the same variables (Django's prefix of links), and its own values of them.
-        wait_for: WaitFor = partial(copy_context().run, await_in_task)
+        wait_for = waiting_aside()
         response = _Response(scope, body, send, wait_for)
         environ = environ_of(scope, open_input(body, wait_for))
         worker = self._threads.worker()
         watch = spawn(response.watch)
         try:
             await worker.run(response.run, self._application, environ)
+            worker.release()
+            with contextlib.suppress(ClientDisconnected):
+                await response.send(response.rest)
         finally:
             worker.release()
             watch.cancel()
@@ -121,18 +122,30 @@ class _Response(Responding):
         except (Exception, SystemExit, GeneratorExit) as error:
             if self._gone and isinstance(error, ClientDisconnected | OSError):
                 return  # nobody is left to answer
+            if isinstance(error, RequestEnded) and error.refusal and not self.started:
+                self.fail(error.refusal.code or 400, error.refusal.name)
+                return
             _logger.exception("The WSGI application failed.")
-            if self.started:
+            if not self.started:
+                self.fail()
+            elif isinstance(error, Exception):
                 raise  # the connection must break: a short body must not look whole
-            self.fail()
+            else:
+                # SAFETY: an exit that leaves a task as it is ends the server.
+                raise RuntimeError(f"The WSGI application ended with {error!r}.") from error
 
     def emit(self, *messages: Message) -> None:
         """Send messages; in the thread. PERF: one way to the task and back, 30 us, for all."""
         if self._gone:
             raise ClientDisconnected("The client left while the response was sent.")
-        self._wait_for(self._emit, messages)
+        self._wait_for(self.send, messages)
 
-    async def _emit(self, messages: Iterable[Message]) -> None:
+    async def send(self, messages: Iterable[Message]) -> None:
+        """Send messages; in the task.
+
+        Raises:
+            ClientDisconnected: The server has lost the client.
+        """
         try:
             for message in messages:
                 await self._put(message)

