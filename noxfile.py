@@ -59,6 +59,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def lifetimes(session: nox.Session) -> None:
+    """What is lost and what is left when servers end and clients leave."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "bench.lifetimes", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """What erlen costs beside bare ASGI and its peers, in one run."""
     session.install("-e", ".[bench]")

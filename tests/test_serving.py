@@ -370,7 +370,7 @@ def test_it_ends_with_other_options_too(options: dict[str, Any]) -> None:
 def test_p6_the_grace_is_short_in_development(debug: bool, reloads: bool, seconds: int) -> None:
     app = Erlen("here")
     app.debug = debug
-    assert start._settings(app, reloads=reloads)["timeout_graceful_shutdown"] == seconds
+    assert start.uvicorn_settings(app, reloads=reloads)["timeout_graceful_shutdown"] == seconds
 
 
 DEAF = """

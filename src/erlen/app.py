@@ -153,6 +153,7 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self.background_tasks = BackgroundTasks(self)
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.teardown_appcontext_functions: list[Callable[..., Any]] = []
+        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
         self.asgi_app: ASGIApp = self._serve_first
         self._json: JSONProvider | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
@@ -411,6 +412,12 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self.check_open("teardown_appcontext")
         check_callable("teardown_appcontext", function)
         self.teardown_appcontext_functions.append(function)
+        return function
+
+    def shell_context_processor(self, function: F) -> F:
+        """Give ``erlen shell`` the names in the dictionary that *function* returns."""
+        check_callable("shell_context_processor", function)
+        self.shell_context_processors.append(function)
         return function
 
     # --- what lower floors ask --------------------------------------------------------------------

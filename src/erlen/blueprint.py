@@ -1,7 +1,8 @@
 """Floor 7: a blueprint: declarations that wait for an application, a prefix and a name."""
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar  # noqa: TID251  # click loads late
 
 from erlen.exceptions import SetupError
 from erlen.location import find_root_path
@@ -13,6 +14,9 @@ from erlen.pipeline.registry import (
     declaration_site,
     endpoint_of,
 )
+
+if TYPE_CHECKING:
+    from erlen.cli.group import AppGroup
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,7 +95,7 @@ class Blueprint(Folders, Registry):
         subdomain: str | None = None,
         url_defaults: dict[str, Any] | None = None,
         root_path: str | None = None,
-        cli_group: str | None = None,
+        cli_group: str | None = "",
     ) -> None:
         """Make a blueprint.
 
@@ -105,7 +109,8 @@ class Blueprint(Folders, Registry):
             subdomain: Of its rules, where subdomain matching is on.
             url_defaults: Values for each rule's ``defaults``.
             root_path: Directory of the blueprint; that of the module when not given.
-            cli_group: Name of its group of commands.
+            cli_group: Name of its group of commands, its own name when not given; ``None`` puts
+                them among those of the application.
 
         Raises:
             ValueError: The name is empty or has a dot.
@@ -122,6 +127,13 @@ class Blueprint(Folders, Registry):
         self.cli_group = cli_group
         self._deferred: list[Callable[[BlueprintSetupState], object]] = []
         self._children: list[tuple[Blueprint, dict[str, Any]]] = []
+
+    @functools.cached_property
+    def cli(self) -> "AppGroup":
+        """The group of its commands; decorate with ``@blueprint.cli.command()``."""
+        from erlen.cli.group import AppGroup
+
+        return AppGroup(self.name)
 
     # --- recording --------------------------------------------------------------------------------
 
@@ -210,8 +222,17 @@ class Blueprint(Folders, Registry):
             )
         for function in self._deferred:
             function(state)
+        if "cli" in vars(self):  # else nobody has declared a command, and click is not loaded
+            self._add_commands(state)
         for child, child_options in self._children:
             child.register(app, _nested(state, child, child_options))
+
+    def _add_commands(self, state: BlueprintSetupState) -> None:
+        group = state.options.get("cli_group", self.cli_group)
+        if group is None:
+            state.app.cli.commands.update(self.cli.commands)
+        else:
+            state.app.cli.add_command(self.cli, group or state.dotted_name)
 
     # --- hooks of the whole application -----------------------------------------------------------
 

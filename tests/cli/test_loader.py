@@ -1,5 +1,6 @@
 """Where the erlen command finds the application."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ def failing():
 def wrong():
     return 42
 """,
+    "coroutine.py": "async def create_app(): ...",
     "maker.py": "from erlen import Erlen\ndef make_app(): return Erlen('maker')",
     "needy.py": "from erlen import Erlen\ndef create_app(name): return Erlen(name)",
     "broken.py": "import no_such_library",
@@ -83,15 +85,61 @@ def test_cl2_without_a_name_a_usual_file_is_taken(file: str, project: Path) -> N
     assert load_app().name == "usual"
 
 
-def test_the_reloader_loads_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", [".", "src"])
+def test_without_a_usual_file_the_only_package_is_taken(folder: str, project: Path) -> None:
+    (project / folder).mkdir(exist_ok=True)
+    (project / "tests").mkdir()
+    (project / "tests" / "__init__.py").touch()
+    (project / "pack").rename(project / folder / "packed")
+    (project / folder / "packed" / "__init__.py").write_text(FILES["pack/__init__.py"])
+    assert load_app().name == "pack"
+    assert "packed" in sys.modules
+
+
+def test_the_package_may_be_the_working_directory(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "pack")
+    assert load_app().name == "pack"
+
+
+def test_b333_of_several_packages_one_must_be_named(project: Path) -> None:
+    (project / "src" / "other").mkdir(parents=True)
+    (project / "src" / "other" / "__init__.py").touch()
+    with pytest.raises(NoAppError, match=r"2 packages in .*: pack, src/other\. .* --app \./pack\."):
+        load_app()
+
+
+def test_b333_a_folder_without_an_application_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "dir")
+    with pytest.raises(NoAppError, match=r"no app\.py, wsgi\.py, asgi\.py and no package in"):
+        load_app()
+
+
+def test_b333_what_a_usual_file_has_in_its_place_is_told(project: Path) -> None:
+    (project / "app.py").write_text("def create_app(): return 7")
+    with pytest.raises(NoAppError, match="'app' is 7, which is no erlen application"):
+        load_app()
+
+
+@pytest.mark.parametrize(("level", "number"), [(None, 0), ("warning", 30)])
+def test_processes_load_what_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, level: str | None, number: int
+) -> None:
     monkeypatch.setenv("ERLEN_APP", "plain:other")
-    assert load_again().name == "o"
+    monkeypatch.delenv("ERLEN_RUN_LOG_LEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("ERLEN_RUN_LOG_LEVEL", level)
+    app = load_again()
+    assert (app.name, logging.getLogger("o").level) == ("o", number)
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        pytest.param(None, "There is no app.py, wsgi.py, asgi.py in", id="B-333 no file"),
+        pytest.param("coroutine", "'coroutine:create_app' is 'async def'", id="CL-3 async def"),
         pytest.param("nope", "There is no module 'nope', seen from", id="B-333 no module"),
         pytest.param("pack.nope:app", "There is no module 'pack.nope'", id="B-333 no submodule"),
         pytest.param("nope.py", "There is no file '", id="B-333 no such file"),

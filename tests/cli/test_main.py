@@ -1,6 +1,5 @@
 """The erlen command itself."""
 
-import builtins
 import os
 import runpy
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from erlen import Erlen, serving
+from erlen import Erlen
 from erlen.cli.group import ScriptInfo
 from erlen.cli.main import main
 from erlen.routing.rule import Rule
@@ -115,7 +114,37 @@ def test_cl1_versions_are_shown(project: Path) -> None:
 def test_cl6_help_lists_commands_of_both(app: Erlen) -> None:
     result = invoke(app, "--help")
     names = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()]
-    assert {"routes", "run", "shell", "shout"} <= set(names)
+    assert names == ["check", "new", "routes", "run", "shell", "shout"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_commands_are_completed_by_shells(
+    app: Erlen, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    monkeypatch.setenv("_ERLEN_COMPLETE", f"{shell}_source")
+    result = CliRunner().invoke(main, prog_name="erlen", complete_var="_ERLEN_COMPLETE")
+    assert "_ERLEN_COMPLETE=" in result.output
+
+
+def test_completion_writes_words_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").touch(0o600)
+    monkeypatch.chdir(tmp_path)  # without an application
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+    for name, value in {"COMP_WORDS": "erlen r", "COMP_CWORD": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("_ERLEN_COMPLETE", "bash_complete")
+    result = CliRunner().invoke(main, prog_name="erlen", complete_var="_ERLEN_COMPLETE")
+    assert (result.stdout, result.stderr) == ("plain,routes\nplain,run\n", "")
+
+
+def test_cl6_help_is_shown_without_an_application(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner(catch_exceptions=False).invoke(main, ["--help"])
+    assert result.exit_code == 0
+    assert "no package in" in result.stderr
+    assert "  routes" in result.stdout
 
 
 def test_cl6_help_is_shown_when_the_application_cannot_be_imported(project: Path) -> None:
@@ -228,47 +257,3 @@ def test_cl13_an_application_without_rules_says_so() -> None:
     assert (
         invoke(Erlen("x", static_folder=None), "routes").output == "The application has no rules.\n"
     )
-
-
-# --- shell ----------------------------------------------------------------------------------------
-
-
-def test_cl12_the_shell_has_app_and_g_in_the_context(
-    app: Erlen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = iter(["from erlen import current_app", "g.x = current_app.name", "print(app, g.x)"])
-
-    def typed(prompt: str = "") -> str:
-        try:
-            return next(lines)
-        except StopIteration:
-            raise EOFError from None
-
-    monkeypatch.setattr(builtins, "input", typed)
-    result = invoke(app, "shell")
-    assert "<Erlen 'shop'> shop\n" in result.stdout
-    assert f"App: shop\nInstance: {app.instance_path}\n" in result.stderr
-
-
-# --- run ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("args", "given"),
-    [
-        ([], (None, None, False)),
-        (["--host", "::1", "--port", "0"], ("::1", 0, False)),
-        (["-h", "::1", "-p", "80", "--reload"], ("::1", 80, True)),
-    ],
-)
-def test_cl11_run_passes_its_options_on(
-    app: Erlen, monkeypatch: pytest.MonkeyPatch, args: list[str], given: tuple[Any, ...]
-) -> None:
-    seen: list[Any] = []
-
-    def record(app: Erlen, host: Any, port: Any, *, reload_from: str | None) -> None:
-        seen.append((host, port, reload_from is not None))
-
-    monkeypatch.setattr(serving, "run", record)
-    assert invoke(app, "run", *args).exit_code == 0
-    assert seen == [given]

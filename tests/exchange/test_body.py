@@ -15,7 +15,7 @@ from erlen.exceptions import (
     RequestEntityTooLarge,
     RequestTimeout,
 )
-from erlen.exchange.body import Body
+from erlen.exchange.body import LARGE, Body
 from erlen.protocols import Message
 from tests.exchange.wire import LEFT, Feed, feed, part, parts
 
@@ -326,3 +326,18 @@ async def test_a_server_that_repeats_the_end_does_not_keep_the_watcher_busy() ->
 
 async def test_b325_an_unknown_message_is_not_the_end_of_the_client() -> None:
     await Body(feed({"type": "http.unknown"}, LEFT)).wait_disconnected()
+
+
+# --- after the exchange ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "is_kept"), [(LARGE, True), (LARGE + 1, False)])
+async def test_a_large_body_is_not_kept_beyond_its_exchange(size: int, is_kept: bool) -> None:
+    body = Body(feed(part(bytes(size))))
+    await body.read()
+    assert body.forget_large() is not is_kept
+    if is_kept:
+        assert len(await body.read()) == size
+    else:
+        with pytest.raises(RuntimeError, match="its large body was given up"):
+            await body.read()

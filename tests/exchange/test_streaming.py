@@ -405,7 +405,7 @@ async def test_b320_a_cleanup_that_yields_is_logged_as_such(
     with anyio.fail_after(1), pytest.raises(ClientDisconnected):
         await stream(yielding(), wire, None)
     assert [message["body"] for message in wire.sent] == [b"a"]
-    assert "Do not yield in 'finally'." in caplog.records[0].getMessage()
+    assert "o not yield in 'finally'." in caplog.records[0].getMessage()
 
 
 async def test_a_generator_that_swallows_its_cancellation_ends_with_its_next_chunk() -> None:

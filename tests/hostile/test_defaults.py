@@ -555,7 +555,7 @@ async def test_d32_a_log_shows_a_path_escaped_and_cut(app: Erlen, server: Bare) 
 
 
 def test_d35_run_serves_loopback_by_h11_and_believes_no_proxy(app: Erlen) -> None:
-    options: dict[str, Any] = {**start._settings(app, reloads=False), "log_config": None}
+    options: dict[str, Any] = {**start.uvicorn_settings(app, reloads=False), "log_config": None}
     config = uvicorn.Config(app, **options)
     assert addresses.choose(app, None, None) == ("127.0.0.1", 5000)
     assert (config.http, config.h11_max_incomplete_event_size) == ("h11", 80 * KIB)

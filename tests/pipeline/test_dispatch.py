@@ -10,7 +10,17 @@ from typing import Any
 import anyio
 import pytest
 
-from erlen import Blueprint, Erlen, Response, abort, after_this_request, g, request, websocket
+from erlen import (
+    Blueprint,
+    Erlen,
+    Request,
+    Response,
+    abort,
+    after_this_request,
+    g,
+    request,
+    websocket,
+)
 from erlen.exceptions import (
     ClientDisconnected,
     Forbidden,
@@ -1010,3 +1020,17 @@ async def test_pains24_error_of_a_websocket_is_logged_once_with_route_and_peer(
         "Exception on WebSocket /till of 127.0.0.1"
     ]
     assert ws.close_code == 1011
+
+
+async def test_a_large_body_and_its_value_are_given_up_with_the_exchange() -> None:
+    app, kept = Erlen("shop"), list[Request]()
+    app.config["TESTING"] = True
+
+    @app.post("/")
+    async def view() -> dict[str, int]:
+        kept.append(request._get_current_object())
+        return {"size": len(await request.get_json())}
+
+    assert (await app.test_client().post("/", json="x" * 100_000)).json() == {"size": 100_000}
+    with pytest.raises(RuntimeError, match="its large body was given up"):
+        await kept[0].get_json()

@@ -1,44 +1,16 @@
 """Floor 8: find the application that ``--app`` names, and say plainly why it cannot be found."""
 
 import ast
-import importlib
 import inspect
 import os
 import re
-import sys
-import sysconfig
-import traceback
-from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
-
-import click
+from typing import Any
 
 from erlen.app import Erlen
+from erlen.cli.modules import NoAppError, default_path, find_module, guarded, import_module
 
-#: Where the application is looked for when ``--app`` is not given, in this order.
-DEFAULT_FILES = ("app.py", "wsgi.py", "asgi.py")
-
-#: Beginnings of the names of files that are not the user's.
-_FOREIGN = ("<frozen", sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]))
-
-
-class NoAppError(click.ClickException):
-    """The application cannot be found or imported; the command ends with code 2.
-
-    Attributes:
-        show_traceback: Print the traceback of what the user's module raised, too.
-    """
-
-    exit_code = 2
-    show_traceback = False
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print one message, after the traceback when that was asked for."""
-        if self.show_traceback and self.__cause__ is not None:
-            click.echo("".join(traceback.format_exception(self.__cause__)), err=True)
-        super().show(file)
+__all__ = ["NoAppError", "load_again", "load_app"]
 
 
 def load_app(spec: str | None = None) -> Erlen:
@@ -48,109 +20,34 @@ def load_app(spec: str | None = None) -> Erlen:
         spec: ``module``, ``module:name``, ``module:factory("literal", debug=True)``; the module
             dotted or as the path of a file. Without a name: ``app``, ``application``, the only
             instance of :class:`Erlen`, or what ``create_app()`` or ``make_app()`` returns. Without
-            *spec*, one of :data:`DEFAULT_FILES` in the working directory.
+            *spec*, ``app.py``, ``wsgi.py``, ``asgi.py`` or the package in the working directory.
 
     Raises:
         NoAppError: Says what was looked for and what to write instead.
     """
     # A drive letter's colon is followed by a slash: C:\\project\\app.py:app.
-    path, _, name = re.sub(r":(?![\\/])", "\0", spec or _default_file(), count=1).partition("\0")
-    module_name = _find_module(path)
-    module = _guarded(f"Importing {module_name!r}", _import, module_name)
+    path, _, name = re.sub(r":(?![\\/])", "\0", spec or default_path(), count=1).partition("\0")
+    module = import_module(find_module(path))
     found = _named(module, name) if name else _best(module)
     if not isinstance(found, Erlen):
         raise NoAppError(
-            f"{spec!r} is {found!r}, which is no erlen application. "
+            f"{spec or module.__name__!r} is {found!r}, which is no erlen application. "
             "Name an instance of Erlen, or a function that returns one."
         )
     return found
 
 
 def load_again() -> Erlen:
-    """Import the application of ``ERLEN_APP``: what the reloader's processes serve."""
-    return load_app(os.environ.get("ERLEN_APP"))
+    """Import the application of ``ERLEN_APP``: what processes serve that ``erlen run`` starts."""
+    app = load_app(os.environ.get("ERLEN_APP"))
+    set_log_level(app, os.environ.get("ERLEN_RUN_LOG_LEVEL"))
+    return app
 
 
-# --- the module -----------------------------------------------------------------------------------
-
-
-def _default_file() -> str:
-    for file in DEFAULT_FILES:
-        if Path(file).is_file():
-            return file
-    raise NoAppError(
-        f"There is no {', '.join(DEFAULT_FILES)} in {str(Path.cwd())!r}, and no --app was given. "
-        "Name the application with --app module:name or in ERLEN_APP."
-    )
-
-
-def _find_module(path: str) -> str:
-    """Return the dotted name for a file's path or a dotted name; its directory joins sys.path."""
-    if not path.endswith(".py") and "/" not in path and os.sep not in path:
-        _add_to_path(Path.cwd())
-        return path
-    file = Path(path).resolve()
-    if file.is_dir():
-        file /= "__init__.py"
-    elif file.suffix != ".py":
-        file = file.with_name(f"{file.name}.py")
-    if not file.is_file():
-        raise NoAppError(f"There is no file {str(file)!r}. Check the path that --app gives.")
-    parts = [] if file.stem == "__init__" else [file.stem]
-    folder = file.parent
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    _add_to_path(folder)
-    return ".".join(parts)
-
-
-def _add_to_path(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-
-
-def _import(name: str) -> ModuleType:
-    os.environ["ERLEN_LOADING"] = "1"  # an app.run() at the end of the module must not serve now
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise NoAppError(
-            f"There is no module {name!r}, seen from {str(Path.cwd())!r}. "
-            "Check the name that --app gives, and the directory you are in."
-        ) from error
-    finally:
-        os.environ.pop("ERLEN_LOADING", None)
-
-
-def _guarded(what: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call code of the user's; tell in one message what it raised and where."""
-    try:
-        return call(*args, **kwargs)
-    except NoAppError:
-        raise
-    except Exception as error:
-        raise NoAppError(
-            f"{what} failed{_place(error)}: {type(error).__name__}: {error}\n"
-            "Use 'erlen --traceback' to see the whole traceback."
-        ) from error
-
-
-def _place(error: Exception) -> str:
-    """Return where the user's code raised *error*: a file and a line."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f" ({error.filename}, line {error.lineno})"
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_FOREIGN) and "site-packages" not in frame.filename
-    ]
-    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-
-
-# --- the application in it ------------------------------------------------------------------------
+def set_log_level(app: Erlen, level: str | None) -> None:
+    """Set the level of the application's logger, a word as ``--log-level`` takes it."""
+    if level is not None:
+        app.logger.setLevel(level.upper())
 
 
 def _best(module: ModuleType) -> Any:
@@ -232,4 +129,11 @@ def _made(
             f"{where!r} cannot be called with these arguments: {error}. "
             f"Give them with --app '{where}(...)'."
         ) from error
-    return _guarded(f"Calling {where!r}", factory, *args, **kwargs)
+    made = guarded(f"Calling {where!r}", factory, *args, **kwargs)
+    if inspect.iscoroutine(made):
+        made.close()
+        raise NoAppError(
+            f"{where!r} is 'async def', and no event loop runs yet when the application is made. "
+            "Write it as 'def', and await what it needs in a function of @app.lifespan."
+        )
+    return made

@@ -1,19 +1,21 @@
 """Floor 8: the ``erlen`` command: its options, its own commands and those of the application."""
 
 import importlib.metadata
-import os
 import platform
 
 import click
 
-from erlen.cli.group import AppGroup, ScriptInfo
-from erlen.cli.loader import NoAppError
+from erlen.cli.check import check_command
+from erlen.cli.environment import load_files, tell
+from erlen.cli.group import ScriptInfo
+from erlen.cli.modules import NoAppError
+from erlen.cli.new import new_command
 from erlen.cli.routes import routes_command
-from erlen.cli.run import run_command
+from erlen.cli.run import run_command, set_debug
 from erlen.cli.shell import shell_command
 
 
-class _MainGroup(AppGroup):
+class _MainGroup(click.Group):
     """The command's own commands, then those of the application; it is imported when asked for."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -31,7 +33,8 @@ class _MainGroup(AppGroup):
         try:
             app = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppError as error:
-            error.show()
+            if not ctx.resilient_parsing:  # a shell that completes a word wants words only
+                error.show()
             return own
         return sorted({*own, *app.cli.list_commands(ctx)})
 
@@ -43,9 +46,8 @@ def _set_app(ctx: click.Context, _option: click.Parameter, value: str | None) ->
     ctx.ensure_object(ScriptInfo).spec = value
 
 
-def _set_debug(_ctx: click.Context, _option: click.Parameter, value: bool | None) -> None:
-    if value is not None:
-        os.environ["ERLEN_DEBUG"] = "1" if value else "0"
+def _load_env(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+    load_files(value, tell=str if ctx.resilient_parsing else tell)
 
 
 def _set_traceback(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
@@ -62,6 +64,15 @@ def _show_version(ctx: click.Context, _option: click.Parameter, value: bool) -> 
 
 @click.group(cls=_MainGroup, context_settings={"auto_envvar_prefix": "ERLEN"})
 @click.option(
+    "--env-file",
+    "-e",
+    type=click.Path(exists=True, dir_okay=False),
+    callback=_load_env,
+    expose_value=False,
+    is_eager=True,  # and first, because the other options may come from the file
+    help="A file of NAME=value lines for the environment, before .env, .erlenenv and .flaskenv.",
+)
+@click.option(
     "--app",
     "-A",
     metavar="MODULE:NAME",
@@ -70,12 +81,12 @@ def _show_version(ctx: click.Context, _option: click.Parameter, value: bool) -> 
     is_eager=True,
     show_envvar=True,
     help="The application: 'module', 'module:name', 'path/file.py:name' or "
-    "'module:factory(\"literal\")'.  [default: in app.py, wsgi.py or asgi.py]",
+    "'module:factory(\"literal\")'.  [default: in app.py, wsgi.py, asgi.py or the package here]",
 )
 @click.option(
     "--debug/--no-debug",
     default=None,
-    callback=_set_debug,
+    callback=set_debug,
     expose_value=False,
     is_eager=True,
     allow_from_autoenv=False,  # the application reads ERLEN_DEBUG itself
@@ -102,5 +113,5 @@ def main() -> None:
     """Serve, inspect and command an erlen application."""
 
 
-for _command in (run_command, routes_command, shell_command):
+for _command in (check_command, new_command, routes_command, run_command, shell_command):
     main.add_command(_command)

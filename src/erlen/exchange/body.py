@@ -20,6 +20,8 @@ from erlen.exceptions import (
 )
 from erlen.protocols import Message, Receive
 
+#: Bytes of a body above which it is not kept beyond its exchange.
+LARGE = 64 * 1024
 #: Messages after which the loop gets a turn, because a server may have all of them ready.
 _TURN = 500
 #: Seconds of rest after a message without bytes.
@@ -73,6 +75,20 @@ class Body:
     def is_kept(self) -> bool:
         """Whether the whole body was read and kept, so that it can be had again."""
         return self._cached is not None
+
+    def forget_large(self) -> bool:
+        """Give up the bytes that were kept if they are many; return whether they were.
+
+        SAFETY: uvicorn keeps the context of a request as long as the connection may bring another
+        one, and with it what the request holds: 16 MiB for each client, five seconds long.
+        """
+        if self._cached is None or len(self._cached) <= LARGE:
+            return False
+        self._cached = None
+        self._failure = RuntimeError(
+            "The exchange has ended, and its large body was given up. Pass on what is needed later."
+        )
+        return True
 
     async def read(self, *, cache: bool = True) -> bytes:
         """Return the whole body; again and again when it was kept.

@@ -3,7 +3,7 @@
 Nothing here does I/O, and nothing is parsed before it is asked for.
 """
 
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from erlen.exceptions import HTTPException, WireError
 from erlen.exchange.fields import RequestFields
@@ -54,6 +54,17 @@ class Connection(RequestFields):
         self.url_rule = routing.get("url_rule")
         self.view_args = routing.get("view_args")
         self.routing_exception = routing.get("routing_exception")
+
+    def _get_current_object(self) -> Self:
+        """Return itself: through a proxy, ``request`` or ``websocket``, the object behind it.
+
+        That one can be kept. A WebSocket can be used from any task of its event loop until it is
+        closed; of a request what was read.
+        """
+        return self
+
+    def let_go(self) -> None:
+        """Give up what need not be kept beyond the exchange; here nothing is."""
 
     # --- routing ----------------------------------------------------------------------------------
 

@@ -290,6 +290,11 @@ class Request(Connection):
             if self._has_files:
                 await self._forms.close()
 
+    def let_go(self) -> None:
+        """Give up a large body; called when the exchange has ended."""
+        if self.body.forget_large():
+            self._json.clear()
+
     # --- JSON -------------------------------------------------------------------------------------
 
     @property

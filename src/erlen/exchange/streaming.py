@@ -70,9 +70,9 @@ class Stream(Outgoing):
 
     def _refuse(self) -> NoReturn:
         if self.interruption.is_limited:
-            _logger.error(
-                "%r yielded after it was cancelled, because its client had left. "
-                "Do not yield in 'finally'.",
+            _logger.warning(
+                "%r yielded once more after its client had left and it was cancelled. "
+                "That goes nowhere; do not yield in 'finally'.",
                 self._chunks,
             )
         super()._refuse()

@@ -57,13 +57,6 @@ class WebSocket(Link, Connection):
         #: Gives further fields of the accept: the session's cookie, when there is a session.
         self.add_accept_headers: Callable[[], Awaitable[RawHeaders]] | None = None
 
-    def _get_current_object(self) -> "WebSocket":
-        """Return itself: through the proxy ``websocket``, the object behind it.
-
-        That one can be kept, and used from any task of the event loop, until it is closed.
-        """
-        return self
-
     @property
     def requested_subprotocols(self) -> list[str]:
         """What the client offers, in its order of preference."""

@@ -55,6 +55,8 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                 await tear_down(line, context)
         finally:
             context.ended = True
+            if context.opened_exchange is not None:
+                context.opened_exchange.let_go()
             current_context.reset(token)
     return None
 

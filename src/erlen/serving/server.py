@@ -15,6 +15,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from erlen.app import Erlen
 from erlen.serving.terminal import say
+from erlen.serving.unread import impatient
 
 #: Seconds that WebSockets have to close with 1001, before uvicorn closes them with 1012.
 WEBSOCKET_SECONDS = 1.0
@@ -41,6 +42,11 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, listen, and say so."""
         self._loop = current_token().native_token
+        if (app := self._find_app()) is not None:
+            config = self.config
+            config.http_protocol_class = impatient(config.http_protocol_class, app)
+            if config.ws_protocol_class is not None:
+                config.ws_protocol_class = impatient(config.ws_protocol_class, app)
         await super().startup(sockets)
         say(self._start_line)
 
@@ -76,15 +82,17 @@ class Server(uvicorn.Server):
             sys.exit(STARTUP_FAILURE)
 
     def _begin_shutdown(self) -> None:
-        """Tell the application that is served, which uvicorn may have wrapped."""
         if self._began is None:
             self._began = time.monotonic()
+        if (app := self._find_app()) is not None:
+            app.begin_shutdown()
+
+    def _find_app(self) -> Erlen | None:
+        """Return the application, which uvicorn may have wrapped, once it is loaded."""
         served = getattr(self.config, "loaded_app", None)
-        while served is not None:
-            if isinstance(served, Erlen):
-                served.begin_shutdown()
-                return
+        while not (served is None or isinstance(served, Erlen)):
             served = getattr(served, "app", None)
+        return served
 
     async def _wait_for_websockets(self) -> None:
         """Return when none is open, or a second or three quarters of the grace after the signal.

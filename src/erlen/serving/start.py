@@ -76,7 +76,7 @@ def run(
             reload_from or app,
             factory=reloads,
             reload=reloads,
-            **_settings(app, reloads=reloads) | options,
+            **uvicorn_settings(app, reloads=reloads) | options,
         )
         server = Server(config, start_line(app.name, listener, tls=config.is_ssl))
         try:
@@ -97,7 +97,7 @@ def in_event_loop() -> bool:
     return True
 
 
-def _settings(app: Erlen, *, reloads: bool) -> dict[str, Any]:
+def uvicorn_settings(app: Erlen, *, reloads: bool) -> dict[str, Any]:
     """Return erlen's choices among uvicorn's options."""
     config = app.config
     return {

@@ -1,0 +1,26 @@
+"""The application for uvicorn, which is told of the end as docs/shutdown.md says."""
+
+import signal
+from collections.abc import AsyncIterator
+from types import FrameType
+
+from bench.lifetimes.app import app
+
+__all__ = ["app"]
+
+
+@app.lifespan
+async def hear_signals() -> AsyncIterator[None]:
+    servers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        app.begin_shutdown()
+        server = servers[signal.Signals(number)]
+        if callable(server):
+            server(number, frame)
+
+    for number in servers:
+        signal.signal(number, tell)
+    yield
+    for number, server in servers.items():
+        signal.signal(number, server)
