@@ -20,8 +20,8 @@ template_rendered url_for
 
 QUART = """
 Markup after_this_websocket copy_current_app_context copy_current_websocket_context escape
-got_websocket_exception has_websocket_context signals_available websocket websocket_finished
-websocket_started websocket_tearing_down
+got_websocket_exception has_websocket_context make_push_promise signals_available websocket
+websocket_finished websocket_started websocket_tearing_down
 """
 
 SIGNALS = """
@@ -102,7 +102,6 @@ ABSENT = {
     "flask.cli.load_dotenv": "the command line will read .env files itself",
     "flask.cli.pass_script_info": "click's pass_obj, whose object is the ScriptInfo",
     "flask.testing.EnvironBuilder": "no WSGI environ is built: app.test_request_context(path, ...)",
-    "quart.make_push_promise": "browsers no longer take server push: send a Link header, preload",
     "quart.testing.make_test_body_with_headers": "the client's json=, form= and data= arguments",
     "quart.testing.make_test_headers_path_and_query_string": "the client's query_string= argument",
     "quart.testing.make_test_scope": "app.test_request_context(path, ...)",

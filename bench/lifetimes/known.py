@@ -27,12 +27,6 @@ KNOWN = (
         "When it has ended in order it raises the signal again, and dies of that.",
     ),
     Known(
-        ("uvicorn",),
-        "other closes",
-        "It closes WebSockets itself, with 1012, a tenth of a second after the signal at most; an "
-        "application at work may not have closed all of them by then.",
-    ),
-    Known(
         ("hypercorn",),
         "lost",
         "It closes every connection that is idle, some of them after their next request has come "

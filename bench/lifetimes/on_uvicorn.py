@@ -1,6 +1,7 @@
 """The application for uvicorn, which is told of the end as docs/shutdown.md says."""
 
 import signal
+import threading
 from collections.abc import AsyncIterator
 from types import FrameType
 
@@ -17,7 +18,8 @@ async def hear_signals() -> AsyncIterator[None]:
         app.begin_shutdown()
         server = servers[signal.Signals(number)]
         if callable(server):
-            server(number, frame)
+            # A second for WebSockets to close, before uvicorn closes them.
+            threading.Timer(1, server, (number, frame)).start()
 
     for number in servers:
         signal.signal(number, tell)

@@ -40,6 +40,7 @@ from erlen.pipeline.pushing import stream
 from erlen.proxies import g, request, websocket
 from erlen.replies import (
     jsonify,
+    make_push_promise,
     make_response,
     redirect,
     redirect_local,
@@ -111,6 +112,7 @@ __all__ = [
     "has_websocket_context",
     "is_safe_redirect",
     "jsonify",
+    "make_push_promise",
     "make_response",
     "message_flashed",
     "redirect",

@@ -7,6 +7,7 @@ without an exchange: ``g`` and ``current_app`` for scripts, tests and background
 
 import functools
 import inspect
+import math
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
@@ -251,9 +252,13 @@ class Context:
         that is also what a child of the body has raised, when nobody can await it.
         """
         with anyio.CancelScope() as scope:
-            if self.answering:
-                self.adopt_children(scope)
-            await self.request.body.wait_disconnected()
+            outer = self.adopt_children(scope)
+            adopted = self.children
+            try:
+                await self.request.body.wait_disconnected()
+            finally:
+                assert adopted is not None
+                adopted.scope = outer
         if scope.cancel_called:
             await self.join_children()
 
@@ -300,13 +305,36 @@ class Context:
             worker.release()
         return await result if inspect.isawaitable(result) else result
 
-    def adopt_children(self, scope: anyio.CancelScope) -> None:
-        """From now on a child whose error nobody can await cancels *scope*."""
+    def adopt_children(self, scope: anyio.CancelScope) -> anyio.CancelScope | None:
+        """From now on a child whose error nobody can await cancels *scope*.
+
+        Returns:
+            What it has cancelled so far.
+        """
         if self.children is None:
             self.children = Children()
-        self.children.scope = scope
+        if self.children.is_closed:
+            return None  # none can fail any more
+        outer, self.children.scope = self.children.scope, scope
         if self.children.has_failed:
             scope.cancel()
+        return outer
+
+    @property
+    def calling_child(self) -> Any:
+        """What stands for the child that the caller runs in; ``None`` in the view itself."""
+        return None if self.children is None else self.children.caller
+
+    def limit_view(self, deadline: anyio.CancelScope) -> None:
+        """Note the scope that has the deadline of the view."""
+        if self.children is None:
+            self.children = Children()
+        self.children.deadline = deadline
+
+    def lift_deadline(self) -> None:
+        """Let the view take its time: what streams has no total timeout."""
+        if self.children is not None and self.children.deadline is not None:
+            self.children.deadline.deadline = math.inf
 
     async def join_children(self) -> None:
         """Wait for what the request has started; see :meth:`Children.join`."""

@@ -88,3 +88,8 @@ def redirect_local(target: str | None, fallback: str = "/", code: int = 303) -> 
         ValueError: *fallback* or *code* is wrong; never because of *target*.
     """
     return redirect(target if target and is_safe_redirect(target) else fallback, code)
+
+
+async def make_push_promise(path: str) -> None:
+    """Promise the client of the running request *path*; see ``request.send_push_promise``."""
+    await current().request.send_push_promise(path)

@@ -258,14 +258,32 @@ async def test_a_body_that_nobody_reads_does_not_hide_that_the_client_left() -> 
     assert await body.read() == b"all"
 
 
-async def test_the_watcher_takes_one_message_and_leaves_the_rest_with_the_server() -> None:
-    receive = Feed([part(b"a", more=True), part(b"b", more=True), part(b"c"), LEFT])
+@pytest.mark.parametrize("end", [[part(b"")], []], ids=["complete", "broken off"])
+async def test_p4_parts_of_a_body_that_nobody_reads_do_not_hide_that_the_client_left(
+    end: list[Message],
+) -> None:
+    """A server may give a small body in several messages, or its client leave before the last."""
+    body = Body(feed(part(b"a", more=True), part(b"b", more=True), *end, LEFT))
+    with anyio.fail_after(1):
+        await body.wait_disconnected()
+    if end:
+        assert await body.read() == b"ab"
+    else:
+        with pytest.raises(ClientDisconnected):
+            await body.read()
+
+
+@pytest.mark.parametrize(("size", "most"), [(LARGE, 1), (LARGE // 2, 2), (1, 16), (0, 16)])
+async def test_the_watcher_takes_so_much_and_leaves_the_rest_with_the_server(
+    size: int, most: int
+) -> None:
+    receive = Feed([*[part(b"x" * size, more=True)] * 20, part(b""), LEFT])
     body = Body(receive)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(body.wait_disconnected)
         await anyio.wait_all_tasks_blocked()
-        assert receive.calls == 1
-        assert await body.read() == b"abc"
+        assert receive.calls == most
+        assert await body.read() == b"x" * size * 20
 
 
 async def test_reader_and_watcher_share_one_receive() -> None:

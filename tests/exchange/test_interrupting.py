@@ -61,6 +61,50 @@ def in_asyncio() -> bool:
     return isinstance(running_loop(), asyncio.AbstractEventLoop)
 
 
+async def test_what_follows_a_group_in_which_a_block_is_cancelled_is_not_reached() -> None:
+    """Trio's group takes for its own a cancellation that is shielded off while it ends."""
+    log: Log = []
+    interruption = Interruption()
+
+    async def block() -> None:
+        with interruption:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(interrupted, tasks, log, Interruption())
+                await anyio.sleep_forever()
+            log.append("never")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(block)
+        await anyio.wait_all_tasks_blocked()
+        await interruption.cancel()
+    assert "never" not in log
+    assert (interruption.is_cancelled, interruption.is_overdue) == (True, False)
+
+
+async def test_a_block_that_ends_itself_in_a_group_does_not_go_on_after_it() -> None:
+    log: Log = []
+    with Interruption() as interruption:
+        async with anyio.create_task_group():
+            await interruption.end()
+        log.append("never")
+    assert log == []
+
+
+async def test_a_group_around_a_block_is_not_in_it() -> None:
+    log: Log = []
+    interruption = Interruption()
+
+    async def block() -> None:
+        async with anyio.create_task_group() as tasks:
+            await interrupted(tasks, log, interruption)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(block)
+        await anyio.wait_all_tasks_blocked()
+        await interruption.cancel()
+    assert log == ["clean", "left"]
+
+
 async def test_a_block_that_shields_itself_is_cancelled_after_that() -> None:
     log: Log = []
     interruption = Interruption()

@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -792,3 +793,19 @@ async def test_a_task_that_asyncio_cancels_closes_its_generator_and_is_cancelled
     with pytest.raises(asyncio.CancelledError):
         await task
     assert log == ["closed"]
+
+
+@pytest.mark.parametrize("chunk", ["a", ""])
+async def test_an_endless_body_lets_the_server_know_that_the_client_left(chunk: str) -> None:
+    wire = Wire()
+    limit = monotonic() + 5
+
+    async def chunks() -> AsyncIterator[str]:
+        while monotonic() < limit:
+            yield chunk
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wire.leave)
+        with pytest.raises(ClientDisconnected):
+            await stream(chunks(), wire, None)
+    assert not wire.is_complete

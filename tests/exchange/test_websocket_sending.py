@@ -1,6 +1,7 @@
 """A peer that takes nothing: SEND_TIMEOUT, for the view and for whoever sends besides (pains 30)."""
 
 import logging
+from time import monotonic
 
 import anyio
 import anyio.lowlevel
@@ -177,3 +178,22 @@ async def send_many(peer: Peer, name: str) -> None:
     for number in range(50):
         await peer.socket.send(f"{name}{number}")
         await anyio.lowlevel.checkpoint()
+
+
+async def test_who_only_sends_lets_the_event_loop_have_its_turn() -> None:
+    async with at_work() as peer, anyio.create_task_group() as tasks:
+        await peer.socket.accept()
+        had_turn = anyio.Event()
+
+        async def take_turn() -> None:
+            had_turn.set()
+
+        async def take_at_once(_message: object) -> None:
+            """What a server does with a message for a peer that has left."""
+
+        peer.socket._send = take_at_once
+        tasks.start_soon(take_turn)
+        limit = monotonic() + 5
+        while not had_turn.is_set() and monotonic() < limit:
+            await peer.socket.send("a")
+        assert had_turn.is_set()

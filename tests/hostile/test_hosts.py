@@ -1,10 +1,13 @@
 """Catalogue 2.11: the Host, and who is trusted."""
 
 import json
+from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 
+from erlen import Erlen
 from tests.hostile.application import before, make_app
 from tests.hostile.harness import Bare
 
@@ -113,6 +116,34 @@ async def test_b160_an_untrusted_host_is_400_for_what_is_mounted(path: str) -> N
     async with app.test_client() as client:
         answer = await client.get(path, headers={"Host": "evil.com"})
     assert (answer.status_code, inner.ran, called) == (400, [], [])
+
+
+async def test_b160_an_untrusted_host_gets_no_static_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("file")
+    app = Erlen("files", static_folder=str(tmp_path), static_url_path="/static")
+    app.config["TRUSTED_HOSTS"] = TRUSTED
+    async with app.test_client() as client:
+        trusted = await client.get("/static/a.txt", headers={"Host": "example.com"})
+        other = await client.get("/static/a.txt", headers={"Host": "evil.com"})
+    assert (trusted.text, other.status_code) == ("file", 400)
+
+
+def test_b160_an_untrusted_host_is_400_under_a_wsgi_server() -> None:
+    app = make_app(TRUSTED_HOSTS=TRUSTED)
+    environ: dict[str, Any] = {"PATH_INFO": "/c", "HTTP_HOST": "evil.com"}
+    setup_testing_defaults(environ)
+    started: list[str] = []
+
+    def start_response(status: str, *_rest: Any) -> Any:
+        started.append(status)
+
+    try:
+        body: Any = app.wsgi(environ, start_response)
+        list(body)
+        body.close()
+    finally:
+        app.wsgi.close()
+    assert (started, app.ran) == (["400 Bad Request"], [])
 
 
 @pytest.mark.parametrize("path", ["/ws/echo", "/nowhere"])

@@ -9,6 +9,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from erlen.context import current_context
+from erlen.exceptions import ClientDisconnected
 from erlen.protocols import Message
 from tests.hostile.application import Hostile, make_app
 from tests.hostile.harness import HOST, LEFT, Bare, captured, http_scope, part, run
@@ -136,11 +137,31 @@ async def test_b326_disconnects_without_end_end_the_request(app: Hostile) -> Non
         assert not sent or sent[-1]["more_body"]
 
 
-@pytest.mark.parametrize("error", [OSError, BrokenPipeError, ConnectionResetError])
+async def test_b326_a_receive_that_blocks_after_the_disconnect_ends_the_request(
+    app: Hostile,
+) -> None:
+    told: list[bool] = []
+
+    async def gone_once() -> Message:
+        if told:
+            await anyio.sleep_forever()
+        told.append(True)
+        return LEFT
+
+    sent, log, raised = await drive(app, "/data", receive=gone_once, method="POST")
+    assert (sent, log, raised) == ([], [], None)
+    told.clear()
+    _, log, raised = await drive(app, "/stream/for-ever", receive=gone_once)
+    assert (log, raised, app.seen) == ([], None, ["closed"])
+
+
+@pytest.mark.parametrize(
+    "error", [OSError, BrokenPipeError, ConnectionResetError, ClientDisconnected]
+)
 @pytest.mark.parametrize("path", ["/c", "/stream", "/stream/for-ever"])
 @pytest.mark.parametrize("kind", ["http.response.start", "http.response.body"])
 async def test_b327_a_send_that_finds_nobody_is_not_repeated_and_not_logged(
-    error: type[OSError], path: str, kind: str
+    error: type[Exception], path: str, kind: str
 ) -> None:
     app = make_app()
     ended: list[Any] = []
@@ -214,6 +235,8 @@ async def test_b329_a_cancelled_request_is_torn_down(path: str) -> None:
     [
         pytest.param({"extensions": None}, id="b331-none"),
         pytest.param({"extensions": {"unknown": {}}}, id="b331-unknown"),
+        pytest.param({"extensions": {"tls": None}}, id="b331-tls-none"),
+        pytest.param({"extensions": {"http.response.push": None}}, id="b331-push-none"),
         pytest.param({"state": {}}, id="b331-state"),
     ],
 )

@@ -68,6 +68,13 @@ QUIRKS: tuple[Quirk, ...] = (
         "The server takes whatever the application sends, however slowly the client reads.",
     ),
     Quirk(
+        "held back HTTP/2 stream",
+        ("hypercorn",),
+        ["all was sent"],
+        "Whenever the server finds the window closed it lets the application go on, so that it takes "
+        "whatever is sent, however slowly the client reads. Over HTTP/1.1 it does not.",
+    ),
+    Quirk(
         "stalled response",
         ("hypercorn-trio",),
         [],

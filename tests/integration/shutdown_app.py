@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
@@ -50,6 +50,26 @@ async def stream() -> AsyncIterator[str]:
         yield "first\n"
         await app.shutting_down.wait()
         yield "last\n"
+    finally:
+        say("stream closed")
+
+
+@app.get("/endless")
+async def endless() -> AsyncIterator[str]:
+    try:
+        while True:
+            yield "more\n"
+            await anyio.sleep(0.01)
+    finally:
+        say("stream closed")
+
+
+@app.get("/endless-in-a-thread")
+def endless_in_a_thread() -> Iterator[str]:
+    try:
+        while True:
+            yield "more\n"
+            time.sleep(0.01)
     finally:
         say("stream closed")
 

@@ -185,6 +185,17 @@ def test_p6_in_debug_mode_a_request_has_one_second(view: str) -> None:
     assert "after serving" in server.output
 
 
+@pytest.mark.parametrize("view", ["endless", "endless-in-a-thread"])
+def test_p5_what_is_cancelled_is_torn_down_before_the_application_ends(view: str) -> None:
+    with start(ERLEN_DEBUG="1") as server, RawClient(server.port) as client:
+        ask(client, f"/{view}")
+        assert client.read_head().status == 200
+        assert 0.9 < stop(server) < 2
+    printed = [line for line in server.output.splitlines() if line.startswith("[")]
+    teardown = f"[teardown of {view.replace('-', '_')}]"
+    assert printed == ["[stream closed]", teardown, "[after serving]"]
+
+
 def test_the_second_interrupt_ends_at_once() -> None:
     with start() as server, RawClient(server.port) as client, RawClient(server.port) as other:
         ask(client, "/sleep/60.0")

@@ -1,14 +1,18 @@
 """The life of an exchange: the order of everything, and what is answered when something fails."""
 
 import contextvars
+import gc
 import logging
 import sqlite3
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from erlen import (
     Blueprint,
@@ -497,6 +501,36 @@ async def test_client_that_leaves_while_an_after_hook_reads_is_no_error(
         await _call_bare(app)
     assert [type(error) for error in seen] == [ClientDisconnected]
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("kind", [ClientDisconnected, LookupError, Forbidden])
+async def test_p8_an_exchange_that_failed_is_gone_without_a_collection(
+    app: Erlen, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error holds the frames that it has left, so nothing in them may hold the error."""
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    @app.get("/")
+    async def view() -> Response:
+        generator = break_off(kind)
+        alive.add(generator)
+        return Response(generator)
+
+    monkeypatch.setattr(app, "log_exception", type)  # the log of a test keeps what it is given
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(ClientDisconnected):
+            await _call_bare(app)
+        await checkpoint()  # trio keeps what a task was last given
+        assert len(alive) == 0
+    finally:
+        gc.enable()
+
+
+async def break_off(kind: type[Exception]) -> AsyncIterator[str]:
+    raise kind
+    yield ""
 
 
 async def _call_bare(app: Erlen) -> None:

@@ -156,6 +156,21 @@ async def test_pains9_what_a_cancelled_view_awaits_at_its_end_is_not_cancelled_a
     assert (ended, server.sent) == (["cleaned up"], [])
 
 
+async def test_pains3_a_cancelled_view_does_not_go_on_after_its_task_group(app: Erlen) -> None:
+    server, ended = Leaving(), list[str]()
+
+    @app.get("/", cancel_on_disconnect=True)
+    async def view() -> str:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.sleep_forever)
+            server.runs.set()
+        ended.append("as if the tasks were done")
+        return ""
+
+    await serve(app, server)
+    assert (ended, server.sent) == ([], [])
+
+
 async def test_a_route_may_refuse_what_the_configuration_says(app: Erlen) -> None:
     app.config["CANCEL_ON_DISCONNECT"] = True
     server = Leaving()

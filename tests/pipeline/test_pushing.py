@@ -592,18 +592,30 @@ async def test_a_scope_inside_of_it_lets_it_end_whole(app: Erlen) -> None:
     assert (server.bodies, server.is_complete) == ([b"a", b"b", b""], True)
 
 
-async def test_a_deadline_of_the_route_breaks_the_connection(app: Erlen) -> None:
+@pytest.mark.parametrize("limits", [{}, {"cancel_on_disconnect": True}], ids=len)
+async def test_a_deadline_of_the_route_is_for_the_first_chunk_only(
+    app: Erlen, limits: dict[str, Any]
+) -> None:
     log, server = counting(app), Server(app)
 
-    @app.get("/", timeout=0.01)
+    @app.get("/", timeout=0.02, **limits)
     async def view() -> None:
         async with stream() as out:
             await out.send("a")
+            await anyio.sleep(0.05)
+
+    await server.serve()
+    assert (server.is_complete, log) == (True, ["after 200", "teardown NoneType"])
+
+
+async def test_a_view_that_is_late_with_its_first_chunk_is_answered_with_503(app: Erlen) -> None:
+    @app.get("/", timeout=0.01)
+    async def view() -> None:
+        async with stream():
             await anyio.sleep_forever()
 
-    with pytest.raises(Exception, match="503"):
-        await server.serve()
-    assert log == ["after 200", "teardown ServiceUnavailable"]
+    async with app.test_client() as client:
+        assert (await client.get("/")).status_code == 503
 
 
 async def test_a_chunk_whose_send_was_cancelled_breaks_the_connection(app: Erlen) -> None:
@@ -802,3 +814,198 @@ async def test_a_child_that_outlives_the_chunks_is_no_client_that_does_not_read(
 
     async with app.test_client() as client:
         assert (await client.get("/")).text == "whole"
+
+
+# --- and children ---------------------------------------------------------------------------------
+
+
+async def test_a_child_may_send_the_response(app: Erlen) -> None:
+    async def answer() -> None:
+        async with stream() as out:
+            await out.send("from a child")
+
+    @app.get("/")
+    async def view() -> None:
+        await request.start_soon(answer)
+
+    with anyio.fail_after(5):
+        assert (await app.test_client().get("/")).text == "from a child"
+
+
+async def test_a_child_that_sends_the_response_waits_for_those_that_it_has_started(
+    app: Erlen,
+) -> None:
+    async def send_late(out: PushedResponse) -> None:
+        await checkpoint()
+        request.start_soon(out.send, "late")
+
+    async def answer() -> None:
+        async with stream() as out:
+            request.start_soon(send_late, out)
+
+    @app.get("/")
+    async def view() -> None:
+        request.start_soon(anyio.sleep, 0.01)
+        await request.start_soon(answer)
+
+    with anyio.fail_after(5):
+        assert (await app.test_client().get("/")).text == "late"
+
+
+async def test_a_child_whose_own_child_failed_does_not_end_the_response(app: Erlen) -> None:
+    failure = LookupError()
+
+    async def fail() -> None:
+        raise failure
+
+    async def answer() -> None:
+        async with stream() as out:
+            await out.send("a")
+            handles.append(request.start_soon(fail))
+
+    async def fail_elsewhere() -> None:
+        raise KeyError
+
+    @app.get("/")
+    async def view() -> None:
+        handles.append(request.start_soon(fail_elsewhere))
+        await request.start_soon(answer)
+
+    handles: list[Any] = []
+    server = Server(app)
+    with pytest.raises(LookupError) as caught:
+        await server.serve()
+    assert caught.value is failure
+    assert not server.is_complete
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_where_no_body_follows_block_and_children_end_when_they_send(
+    app: Erlen, is_kept: bool
+) -> None:
+    ended: list[str] = []
+
+    async def tick(out: PushedResponse) -> None:
+        try:
+            while True:
+                await out.send("tick")
+                await anyio.sleep(0.001)
+        finally:
+            ended.append("child")
+
+    @app.get("/")
+    async def view() -> None:
+        async with stream() as out:
+            first, second = request.start_soon(tick, out), request.start_soon(tick, out)
+            if is_kept:
+                await first
+                await second
+            del first, second
+            await anyio.sleep_forever()
+        ended.append("view")
+
+    server = Server(app, "HEAD")
+    await server.serve()
+    assert server.bodies == [b""]
+    assert sorted(ended) == ["child", "child", "view"]
+
+
+async def test_where_no_body_follows_the_view_waits_for_no_child_before_it_ends(app: Erlen) -> None:
+    async def tick(out: PushedResponse) -> None:
+        while True:
+            await out.send("tick")
+            await checkpoint()
+
+    @app.get("/")
+    async def view() -> None:
+        async with stream(204) as out:
+            request.start_soon(tick, out)
+            await out.send("")
+
+    server = Server(app)
+    await server.serve()
+    assert server.bodies == [b""]
+
+
+@pytest.mark.parametrize("limits", [{}, {"timeout": 4}, {"cancel_on_disconnect": True}])
+@pytest.mark.parametrize("is_late", [True, False])
+async def test_a_child_that_fails_breaks_the_response_off(
+    app: Erlen, limits: dict[str, Any], is_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erlen.pipeline.limits.PATIENCE", outgoing.PATIENCE * 2)
+    failure = LookupError()
+
+    async def fail() -> None:
+        await anyio.sleep(outgoing.PATIENCE * 4)
+        raise failure
+
+    @app.get("/", **limits)
+    async def view() -> None:
+        async with stream() as out:
+            request.start_soon(fail)
+            await anyio.sleep(outgoing.PATIENCE * 2 if is_late else 0)
+            await out.send("a")
+            await anyio.sleep_forever()
+
+    server = Server(app)
+    with pytest.raises(LookupError) as caught:
+        await server.serve()
+    assert caught.value is failure
+    assert not server.is_complete
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_a_client_that_left_while_a_child_sent_ends_the_block_at_once(
+    app: Erlen, is_kept: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def leave(_message: Message) -> None:
+        if len(server.sent) > 3:
+            raise OSError
+
+    async def tick(out: PushedResponse) -> None:
+        while True:
+            await out.send("tick")
+            await checkpoint()
+
+    @app.get("/")
+    async def view() -> None:
+        async with stream() as out:
+            child: Any = request.start_soon(tick, out)
+            child = child if is_kept else None
+            await anyio.sleep_forever()
+
+    server = Server(app)
+    server.on_send = leave
+    await server.serve()
+    assert not server.is_complete
+    assert not caplog.records
+
+
+async def test_an_error_handler_may_send_for_a_long_time(app: Erlen) -> None:
+    @app.errorhandler(LookupError)
+    async def answer(_error: LookupError) -> None:
+        async with stream(404) as out:
+            await anyio.sleep(outgoing.PATIENCE * 2)
+            await out.send("not here")
+
+    @app.get("/")
+    async def view() -> None:
+        raise LookupError
+
+    assert (await app.test_client().get("/")).text == "not here"
+
+
+async def test_a_response_that_is_returned_besides_is_closed(app: Erlen) -> None:
+    closed: list[bool] = []
+
+    @app.get("/")
+    async def view() -> Response:
+        async with stream() as out:
+            await out.send("a")
+        response = Response("b")
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    with pytest.raises(RuntimeError, match="nowhere to go"):
+        await app.test_client().get("/")
+    assert closed == [True]

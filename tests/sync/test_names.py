@@ -22,14 +22,14 @@ FLASK = {
 QUART = {
     "Markup", "ResponseReturnValue", "after_this_websocket", "copy_current_app_context",
     "copy_current_websocket_context", "escape", "got_websocket_exception", "has_websocket_context",
-    "signals_available", "websocket", "websocket_finished", "websocket_started",
+    "make_push_promise", "signals_available", "websocket", "websocket_finished", "websocket_started",
     "websocket_tearing_down",
 }  # fmt: skip
 
 #: What is awaited in ``erlen``, or stands for what is.
 BLOCKING = {
-    "get_template_attribute", "render_block", "render_template", "render_template_string",
-    "request", "send_file", "send_from_directory", "stream", "stream_template",
+    "get_template_attribute", "make_push_promise", "render_block", "render_template",
+    "render_template_string", "request", "send_file", "send_from_directory", "stream", "stream_template",
     "stream_template_string", "UploadFile", "websocket",
 }  # fmt: skip
 

@@ -155,3 +155,41 @@ async def test_a_coroutine_uses_the_other_one(app: Erlen) -> None:
 
     with pytest.raises(RuntimeError, match=r"stream\(\) of erlen.sync was used on an event loop"):
         await app.test_client().get("/")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_def_children_may_send_beside_the_view(app: Erlen, method: str) -> None:
+    @app.get("/")
+    def view() -> None:
+        with stream() as out:
+            for _ in range(3):
+                request.start_soon(out.send, "a")
+            out.send("b")
+
+    with anyio.fail_after(5):
+        response = await app.test_client().open("/", method=method)
+    assert sorted(response.text) == ([] if method == "HEAD" else ["a", "a", "a", "b"])
+
+
+async def test_def_children_are_told_that_the_client_left(app: Erlen) -> None:
+    told: list[str] = []
+
+    def tick(out: Any, name: str) -> None:
+        try:
+            while True:
+                out.send("tick")
+        except ClientDisconnected:
+            told.append(name)
+            out.send("once more")
+
+    @app.get("/")
+    def view() -> None:
+        with stream() as out:
+            for name in "ab":
+                request.start_soon(tick, out, name)
+            tick(out, "view")
+
+    server = Server(leaves=True)
+    with anyio.fail_after(5):
+        await app(scope_of(), server.receive, server.send)
+    assert told

@@ -470,6 +470,21 @@ async def test_debug_and_early_hints_are_in_the_extensions(answering: Simple) ->
     assert extensions["http.response.early_hint"] == [b"</a>", b"</b>"]
 
 
+async def test_pushes_and_trailers_are_in_the_extensions(answering: Simple) -> None:
+    app = answering(
+        {"type": "http.response.push", "path": "/a", "headers": [(b"a", b"1")]},
+        {"type": "http.response.push", "path": "/b"},
+        {"type": "http.response.start", "status": 200, "trailers": True},
+        {"type": "http.response.body", "body": b"x"},
+        {"type": "http.response.trailers", "headers": [(b"b", b"2")], "more_trailers": True},
+        {"type": "http.response.trailers", "headers": [(b"c", b"3")]},
+    )
+    answer = await Client(app).get("/")
+    assert answer.text == "x"
+    assert answer.extensions["http.response.push"] == [("/a", [(b"a", b"1")]), ("/b", [])]
+    assert answer.extensions["http.response.trailers"] == [(b"b", b"2"), (b"c", b"3")]
+
+
 async def test_header_values_need_not_be_utf8(simple: Simple) -> None:
     response = await Client(simple(b"", 200, [(b"x-a", b"\xff")])).get("/")
     assert response.headers["x-a"] == "ÿ"

@@ -11,6 +11,16 @@ from erlen.testing import Client, ConductChecker, ConductError
 HTTP: Scope = {"type": "http", "method": "GET", "extensions": {"http.response.debug": {}}}
 HEAD: Scope = {"type": "http", "method": "HEAD"}
 FILES: Scope = {**HTTP, "extensions": {"http.response.pathsend": {}}}
+EXTRA: Scope = {
+    **HTTP,
+    "extensions": {
+        f"http.response.{name}": {} for name in ("early_hint", "push", "trailers", "pathsend")
+    },
+}
+HINT = {"type": "http.response.early_hint", "links": [b"</a>"]}
+PUSH = {"type": "http.response.push", "path": "/a", "headers": [(b"a", b"b")]}
+ANNOUNCED = {"type": "http.response.start", "status": 200, "trailers": True}
+TRAILERS = {"type": "http.response.trailers", "headers": [(b"a", b"b")]}
 PATH = {"type": "http.response.pathsend", "path": "/srv/file"}
 SOCKET: Scope = {
     "type": "websocket",
@@ -105,6 +115,24 @@ BROKEN_HTTP = [
     ("does not advertise", HTTP, [start(), PATH]),
     ("must start before its body", FILES, [PATH]),
     ("nothing may follow the end", FILES, [start(), PATH, body()]),
+    ("does not advertise", HTTP, [HINT]),
+    ("links must be an iterable", EXTRA, [{**HINT, "links": "</a>"}]),
+    ("must be byte strings", EXTRA, [{**HINT, "links": ["</a>"]}]),
+    ("CR, LF or NUL", EXTRA, [{**HINT, "links": [b"</a>\r\n"]}]),
+    ("come before the response", EXTRA, [start(), HINT]),
+    ("path must be", EXTRA, [{**PUSH, "path": b"/a"}]),
+    ("path must be", EXTRA, [{**PUSH, "path": "a"}]),
+    ("path must be", EXTRA, [{**PUSH, "path": "/ä"}]),
+    ("lower-cased token", EXTRA, [{**PUSH, "headers": [(b"A", b"b")]}]),
+    ("nothing may follow the end", EXTRA, [start(), body(), PUSH]),
+    ("does not advertise", HTTP, [ANNOUNCED]),
+    ("has announced them", EXTRA, [start(), body(b"", True), TRAILERS]),
+    ("has announced them", EXTRA, [ANNOUNCED, body(b"", True), TRAILERS]),
+    ("follow the end of the body", EXTRA, [ANNOUNCED, body(), body()]),
+    ("lower-cased token", EXTRA, [ANNOUNCED, body(), {**TRAILERS, "headers": [(b"A", b"b")]}]),
+    ("a complete response", EXTRA, [ANNOUNCED, body()]),
+    ("a complete response", EXTRA, [ANNOUNCED, body(), {**TRAILERS, "more_trailers": True}]),
+    ("nothing may follow the end", EXTRA, [ANNOUNCED, body(), TRAILERS, TRAILERS]),
 ]
 
 BROKEN_WEBSOCKET = [
@@ -174,6 +202,9 @@ async def test_a_broken_lifespan_rule_is_named(
         (HEAD, [start(200, [(b"content-length", b"9")]), body()], []),
         (HTTP, [start()], ["http.disconnect"]),
         (FILES, [start(200, [(b"content-length", b"9")]), PATH], []),
+        (EXTRA, [HINT, PUSH, start(), PUSH, body()], []),
+        (EXTRA, [ANNOUNCED, body(), {**TRAILERS, "more_trailers": True}, TRAILERS], []),
+        (EXTRA, [ANNOUNCED, PATH, TRAILERS], []),
         (SOCKET, [{**ACCEPT, "subprotocol": "chat"}, TEXT, close(4000, "é" * 61)], []),
         (SOCKET, [ACCEPT, {"type": "websocket.send", "bytes": b""}, close(1000, None)], []),
         (SOCKET, [ACCEPT], []),

@@ -101,7 +101,7 @@ def test_who_does_not_end_with_the_loop_is_let_go(
         threading.Timer(0.1, thread.stop).start()
     else:
         thread.stop()
-    start: Any = lambda status, _headers: got.append(status)  # noqa: E731
+    start: Any = lambda status, _headers: got.append(status)  # noqa: E731  # three arguments, of which one counts
     exchange.respond(start)
     assert got == ["500 Internal Server Error"]
     thread.stop()
@@ -152,6 +152,30 @@ def test_requests_end_before_the_application_does(app: Erlen, backend: str, log:
         adapter.close()
         assert answered.result() == b"in time"
     assert log == ["begun", "teardown", "down"]
+
+
+def test_a_request_that_comes_meanwhile_is_served_by_the_next_loop(backend: str, log: Log) -> None:
+    app = Erlen("app")
+    app.add_url_rule("/", "index", lambda: "fine")
+    may_end = threading.Event()
+
+    @app.after_serving
+    def down() -> None:
+        log.append("ending")
+        assert may_end.wait(5)
+
+    adapter = WSGIAdapter(app, backend=backend)
+    Got(adapter, environ()).read()
+    with ThreadPoolExecutor(2) as pool:
+        closed = pool.submit(adapter.close)
+        assert log.wait("ending")
+        answered = pool.submit(lambda: Got(adapter, environ()).read())
+        with pytest.raises(TimeoutError):
+            answered.result(0.1)
+        may_end.set()
+        assert answered.result(5) == b"fine"
+        closed.result(5)
+    adapter.close()
 
 
 def test_def_functions_of_the_end_run_in_the_thread_that_ends_it(backend: str) -> None:

@@ -22,6 +22,8 @@ from erlen.protocols import Message, Receive
 
 #: Bytes of a body above which it is not kept beyond its exchange.
 LARGE = 64 * 1024
+#: Unread messages that are kept while somebody waits for the end of the client.
+MOST_AHEAD = 16
 #: Messages after which the loop gets a turn, because a server may have all of them ready.
 _TURN = 500
 #: Seconds of rest after a message without bytes.
@@ -65,7 +67,7 @@ class Body:
         self._gone = False
         self._failure: Exception | None = None
         self._cached: bytes | None = None
-        self._ahead: Message | None = None
+        self._ahead: tuple[Message, ...] = ()  # unread
         self._receiving = False
         self._changed: anyio.Event | None = None
 
@@ -212,9 +214,14 @@ class Body:
         return self._gone
 
     async def wait_disconnected(self) -> None:
-        """Return when the client has left, holding at most one unread message of the body."""
+        """Return when the client has left.
+
+        What has come of a body that nobody reads is kept meanwhile, as the end is behind it: up to
+        :data:`MOST_AHEAD` messages or :data:`LARGE` bytes. The end of a client who sends more is
+        not seen before somebody reads.
+        """
         while not self._gone:
-            if self._receiving or (self._ahead is not None and not self._ended):
+            if self._receiving or (self._is_full() and not self._ended):
                 await self._wait_change()
                 continue
             ended = self._ended
@@ -225,13 +232,19 @@ class Body:
                 # SAFETY: a server that repeats the end of the body will do so for ever.
                 await self._wait_change()
             else:
-                self._ahead = message
+                self._ahead = (*self._ahead, message)
                 self._note_change()
+
+    def _is_full(self) -> bool:
+        # SAFETY: without a bound an upload would fill the memory that no view asks for.
+        held = sum(len(message.get("body") or b"") for message in self._ahead)
+        return held >= LARGE or len(self._ahead) >= MOST_AHEAD
 
     async def _next_message(self) -> Message:
         while True:
-            if self._ahead is not None:
-                message, self._ahead = self._ahead, None
+            if self._ahead:
+                message, *rest = self._ahead
+                self._ahead = tuple(rest)
                 self._note_change()
                 return message
             if self._gone:

@@ -8,6 +8,7 @@ its route has a scope that can be cancelled.
 
 import inspect
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar, TypeVarTuple
 from weakref import ref
 
@@ -62,24 +63,34 @@ class _Work(Generic[T]):
 
     Attributes:
         task: Where it runs.
+        parent: The child that has started it, ``None`` when the view or the body has.
         handle: What the caller was given, if he has kept it.
         awaiters: How many await it at the moment.
         is_raised: Whether somebody was told of its error.
     """
 
-    __slots__ = ("_siblings", "_value", "awaiters", "handle", "is_raised", "task")
+    __slots__ = (
+        "__weakref__", "_siblings", "_value", "awaiters", "handle", "is_raised", "parent", "task",
+    )  # fmt: skip
 
     task: Child
     handle: "ref[ChildTask[T]]"
 
-    def __init__(self, siblings: "Children") -> None:
+    def __init__(self, siblings: "Children", parent: "_Work[Any] | None") -> None:
         self._siblings = siblings
+        self.parent = parent
         self._value: T = _NOTHING
         self.awaiters = 0
         self.is_raised = False
 
     async def run(self, function: Callable[[*Ts], Awaitable[T]], args: tuple[*Ts]) -> None:
+        _innermost.set(ref(self))
         self._value = await function(*args)
+
+    def is_below(self, other: "_Work[Any]") -> bool:
+        """Whether *other* has started it, or one that has."""
+        parent = self.parent
+        return parent is not None and (parent is other or parent.is_below(other))
 
     async def result(self) -> T:
         self.awaiters += 1
@@ -104,21 +115,27 @@ class _Work(Generic[T]):
         return self.task.error
 
 
+#: The child that the caller runs in. Weak, because what it starts in the background goes on.
+_innermost: ContextVar["ref[_Work[Any]] | None"] = ContextVar("erlen.child", default=None)
+
+
 class Children:
     """The tasks that ``request.start_soon`` has started, until they are joined.
 
     Attributes:
         scope: What a child cancels whose error nobody can await; ``None`` for nothing.
+        deadline: The deadline of the view, ``None`` for none.
         is_closed: Whether no other can be started, because nobody would join it.
     """
 
     __slots__ = (
-        "_failed", "_fatal", "_is_joining", "_running", "is_closed", "scope",
+        "_failed", "_fatal", "_is_joining", "_running", "deadline", "is_closed", "scope",
     )  # fmt: skip
 
     def __init__(self, *, is_closed: bool = False) -> None:
         """None is running yet."""
         self.scope: anyio.CancelScope | None = None
+        self.deadline: anyio.CancelScope | None = None
         self.is_closed = is_closed
         self._running: dict[_Work[Any], None] = {}
         self._failed: list[_Work[Any]] = []
@@ -135,6 +152,13 @@ class Children:
         """Whether one runs, or has failed and was not joined."""
         return bool(self._running or self._failed)
 
+    @property
+    def caller(self) -> "_Work[Any] | None":
+        """The child that the caller runs in, ``None`` in the view and in the streamed body."""
+        reference = _innermost.get()
+        work = None if reference is None else reference()
+        return work if work in self._running else None
+
     def start(self, function: Callable[[*Ts], Awaitable[T]], *args: *Ts, name: str) -> ChildTask[T]:
         """Start the coroutine function *function* beside the view.
 
@@ -149,7 +173,7 @@ class Children:
                 "waits for it any more. Start it in a before hook, in the view or in the streamed "
                 "body; what goes on after the request is app.add_background_task()'s."
             )
-        work: _Work[T] = _Work(self)
+        work: _Work[T] = _Work(self, self.caller)
         handle = ChildTask(work)
         work.task = spawn(work.run, function, args, name=name)
         self._running[work] = None
@@ -179,10 +203,15 @@ class Children:
     async def join(self) -> None:
         """Wait until all have ended, also those that they start; may be called again.
 
+        In a child only those that it has started: it would wait for itself.
+
         Raises:
             BaseException: What a child has raised and nobody has awaited, itself; the others were
                 cancelled then. A group where several have.
         """
+        caller = self.caller
+        if caller is not None:
+            return await self._join_below(caller)
         self._is_joining = True
         for work in self._failed:
             self._judge(work)
@@ -196,7 +225,14 @@ class Children:
             raise BaseExceptionGroup(
                 "Several children of the request failed", [work.tell() for work in lost]
             )
-        self._forget()
+        return self._forget()
+
+    async def _join_below(self, caller: _Work[Any]) -> None:
+        while below := [work for work in self._running if work.is_below(caller)]:
+            await below[0].task.wait()
+        for work in self._failed:
+            if work.is_below(caller) and not work.is_raised:
+                raise work.tell()
 
     def cancel(self) -> None:
         """Cancel those that run where they wait."""

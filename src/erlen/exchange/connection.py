@@ -9,6 +9,7 @@ from erlen.exceptions import HTTPException, WireError
 from erlen.exchange.fields import RequestFields
 from erlen.exchange.lazy import lazy
 from erlen.exchange.settings import Settings
+from erlen.exchange.tls import TLS, tls_of
 from erlen.protocols import Scope
 from erlen.routing.rule import Rule
 from erlen.wire.multidict import ImmutableMultiDict
@@ -109,6 +110,14 @@ class Connection(RequestFields):
     def is_secure(self) -> bool:
         """Whether the scheme is encrypted."""
         return self.scheme in _SECURE
+
+    @lazy
+    def tls(self) -> TLS | None:
+        """The encryption of the connection, with the client's certificate if it has sent one.
+
+        ``None`` without encryption, and with a server that does not tell.
+        """
+        return tls_of(self.scope)
 
     @property
     def http_version(self) -> str:

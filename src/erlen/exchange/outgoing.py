@@ -6,10 +6,12 @@ it waits, or told between two chunks. A body is complete, or the connection is s
 
 import logging
 from contextlib import suppress
+from time import monotonic
 from types import TracebackType
 from typing import NoReturn, Self
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from erlen.exceptions import ClientDisconnected, leaves
 from erlen.exchange import closing
@@ -26,6 +28,9 @@ PATIENCE = 0.02
 SEND_SECONDS = 1.0
 #: How often it is looked, in one send timeout, whether the client takes something.
 LOOKS = 4
+
+#: Seconds after which the event loop gets a turn, because a server may take chunks without one.
+TURN_SECONDS = 0.005
 
 #: What a ``ClientDisconnected`` says.
 LEFT = "The client left while the response was streamed."
@@ -67,6 +72,7 @@ class Outgoing:
         self._timer: Timer | None = None
         self._looked_at = -1
         self._fruitless = 0
+        self._turned = monotonic()
         self.interruption = Interruption()
 
     async def __aenter__(self) -> Self:
@@ -212,6 +218,11 @@ class Outgoing:
             await self._begin()
         if data:
             await self._send(data, more=True)
+        # SAFETY: to a client that has left, uvicorn sends without waiting. An endless body would
+        # never let it know of that, and stop the whole process.
+        if monotonic() - self._turned > TURN_SECONDS:
+            await checkpoint()
+            self._turned = monotonic()
         if self._gone:
             raise ClientDisconnected(LEFT)
 

@@ -1,14 +1,15 @@
 """Floor 3: one HTTP request: the connection's view plus its body: bytes, JSON, form and files."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Literal, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 import anyio
 
 from erlen.exceptions import BadRequest, OutsideContextError, UnsupportedMediaType, WireError
+from erlen.exchange.ahead import Ahead
 from erlen.exchange.body import Body
 from erlen.exchange.children import ChildTask
-from erlen.exchange.connection import Connection, RoutingFacts
+from erlen.exchange.connection import RoutingFacts
 from erlen.exchange.file_work import in_thread
 from erlen.exchange.forms import FormData, Forms
 from erlen.exchange.lazy import lazy
@@ -31,15 +32,12 @@ _LIMIT = (
 )
 
 
-class Request(Connection):
+class Request(Ahead):
     """An HTTP request. What needs the network is awaited; everything else is a plain attribute.
 
     Attributes:
         body: The bytes, pulled: ``async for chunk in request.body`` or ``await request.body``.
     """
-
-    #: Seat: ``erlen.context`` puts here what finds the running context.
-    _running_context: ClassVar["staticmethod[[], Any]"]
 
     _values: CombinedMultiDict[str, str] | None = None
     _has_files = False

@@ -14,9 +14,9 @@ from erlen.exchange.chunks import Chunk, Chunks
 from erlen.exchange.live_streaming import LiveChunks, LiveStream
 from erlen.exchange.media_types import content_type_of, type_pair
 from erlen.exchange.patience import SLICE, send_slices
-from erlen.exchange.response_conditions import ResponseConditions
 from erlen.exchange.sources import Source, SourceStream
 from erlen.exchange.streaming import Stream
+from erlen.exchange.trailers import ResponseTrailers
 from erlen.protocols import Exchange, Message, RawHeaders
 from erlen.wire.headers import Headers
 
@@ -45,7 +45,7 @@ _BODILESS = {
 _logger = logging.getLogger("erlen")
 
 
-class Response(ResponseConditions):
+class Response(ResponseTrailers):
     """An HTTP response.
 
     Attributes:
@@ -178,6 +178,7 @@ class Response(ResponseConditions):
             headers = [self._type_pair, (b"content-length", b"%d" % len(self._body))]
         else:
             headers = self._framed(exchange)
+            exchange = self._carried(exchange) if self._trailers else exchange
         if code in _BODILESS or exchange.scope["method"] == "HEAD":
             stream, end["body"] = None, b""
         elif stream is not None and (path := self._path_to_send(exchange)) is not None:

@@ -13,12 +13,13 @@ from time import monotonic
 from typing import NoReturn
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from erlen.exceptions import WebSocketDisconnect
 from erlen.exchange.settings import Settings
 from erlen.exchange.websocket_ending import PATIENCE, Ending, State
 from erlen.exchange.websocket_reading import SOON, Pace, ReadAhead
-from erlen.exchange.websocket_sending import Progress, end_timer
+from erlen.exchange.websocket_sending import TURN_SECONDS, Progress, end_timer
 from erlen.protocols import Message, Receive, Send
 from erlen.spawning import Timer, call_later
 from erlen.wire.urls import printable
@@ -209,6 +210,11 @@ class Link(Ending):
             raise self._told() from None
         finally:
             progress.done += 1
+        # SAFETY: servers take messages for a peer that has left without waiting. A view that only
+        # sends would never let them know of that, and stop the whole process.
+        if monotonic() - progress.turned > TURN_SECONDS:
+            await checkpoint()
+            progress.turned = monotonic()
 
     async def _emit(self, message: Message) -> None:
         try:

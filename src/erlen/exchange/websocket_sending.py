@@ -1,6 +1,7 @@
 """Floor 3: a WebSocket whose peer takes nothing, noticed without a clock for each message."""
 
 from collections.abc import Callable
+from time import monotonic
 
 import anyio
 
@@ -8,6 +9,8 @@ from erlen.spawning import Child, Timer, call_later
 
 #: Looks at a send that stands still before it counts as hopeless.
 _LOOKS = 4
+#: Seconds of sending after which the event loop gets a turn.
+TURN_SECONDS = 0.005
 
 
 class Progress:
@@ -20,6 +23,7 @@ class Progress:
         begun: Sends that have begun.
         done: Sends that have returned or raised.
         is_unwatched: Whether the next send must call :meth:`watch`.
+        turned: When the event loop had its last turn for sure.
     """
 
     __slots__ = (
@@ -31,6 +35,7 @@ class Progress:
         "begun",
         "done",
         "is_unwatched",
+        "turned",
     )
 
     def __init__(self) -> None:
@@ -38,6 +43,7 @@ class Progress:
         self.begun = 0
         self.done = 0
         self.is_unwatched = False
+        self.turned = monotonic()
         self._seconds = 0.0
         self._seen = -1
         self._looks = 0

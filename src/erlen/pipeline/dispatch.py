@@ -55,6 +55,7 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
                 await tear_down(line, context)
         finally:
             context.ended = True
+            context.error = None  # by its traceback it holds all of this until a collection
             if context.opened_exchange is not None:
                 context.opened_exchange.let_go()
             current_context.reset(token)
@@ -64,6 +65,7 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
 async def answer(line: Pipeline, context: Context, response: Response) -> None:
     """Send the response; what fails before its first byte is answered like a failing view."""
     if context.started:
+        await response.give_up(context)
         raise RuntimeError(
             f"The view of {context.rule!r} has sent its response by stream() and then returned "
             f"{response!r}, which has nowhere to go. Return nothing after 'async with stream()'."

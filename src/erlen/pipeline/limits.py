@@ -68,6 +68,7 @@ def _within(view: Async, seconds: float) -> Async:
     async def limited(**view_args: Any) -> Any:
         context = current()
         with anyio.move_on_after(seconds) as scope:
+            context.limit_view(scope)
             return await _with_children(context, scope, view, view_args)
         await _raise_failure(context)
         logging.getLogger(context.app.name).warning(
@@ -87,7 +88,8 @@ def _while_connected(view: Async) -> Async:
     async def watched(**view_args: Any) -> Any:
         value = None
         context = current()
-        with anyio.CancelScope() as scope, Interruption() as interruption:
+        with Interruption() as interruption:
+            scope = interruption.scope
             watch = _Watch(context, interruption)
             try:
                 value = await _with_children(context, scope, view, view_args)
@@ -132,7 +134,7 @@ class _Watch:
         self._child = spawn(self._look)
 
     async def _look(self) -> None:
-        await self._context.wait_disconnected()
+        await self._context.request.wait_disconnected()
         await self._interruption.cancel()
 
     async def end(self) -> None:

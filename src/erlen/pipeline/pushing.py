@@ -5,6 +5,7 @@ from enum import Enum, auto
 from types import TracebackType
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from erlen.context import Context, current
 from erlen.exceptions import ClientDisconnected, OutsideContextError
@@ -110,6 +111,8 @@ class PushedResponse(Outgoing):
         self.response = response
         self._context = context
         self._chunks = response.response = _Chunks()
+        self._opener = context.calling_child
+        self._is_for_thread = False
         self._turn = _Turn()
         self._state = _State.NEW
 
@@ -127,7 +130,8 @@ class PushedResponse(Outgoing):
 
         With the first chunk, which may be empty, the after hooks run and status and headers go out.
         Before it something else can still be answered: by ``abort()``, an error, another response.
-        Where a response has no body (HEAD, 204, 304), the first ``send()`` ends the block.
+        Where a response has no body (HEAD, 204, 304), the first ``send()`` ends the block, and
+        children of the request outside of it where they call ``send()``.
 
         Raises:
             ClientDisconnected: The client left.
@@ -137,6 +141,7 @@ class PushedResponse(Outgoing):
         """
         async with self._turn:
             if self._state is not _State.OPEN:
+                await self._end_child()
                 raise RuntimeError(
                     "A chunk was sent outside of its 'async with stream()'. Send it inside of the "
                     "block, and await there whatever sends."
@@ -145,15 +150,46 @@ class PushedResponse(Outgoing):
             try:
                 await self._start_response()
                 if self._ended:
-                    await self.interruption.end()
+                    await self._end_early()
                 else:
                     await self._add(data)
             except ClientDisconnected:
-                self.interruption.limit()
+                if self._is_inside:
+                    self.interruption.limit()
+                else:
+                    await self._end_block()
                 raise
+
+    @property
+    def _is_inside(self) -> bool:
+        """Whether the caller is in the block, and not in a child of the request beside it."""
+        return self._context.calling_child is self._opener
+
+    async def _end_early(self) -> None:
+        """End who makes a body that is not sent."""
+        if self._is_inside:
+            await self.interruption.end()
+        else:
+            await self._end_block()
+            await self._end_child()
+
+    async def _end_block(self) -> None:
+        """Cancel the block from a child; a thread is told by its next call."""
+        if not self._is_for_thread:
+            await self.interruption.cancel()
+
+    async def _end_child(self) -> None:
+        """Cancel the calling child where it makes a body that is not sent."""
+        child = self._context.calling_child
+        has_body = self.response.has_body(self._context)
+        if not (has_body or child is self._opener or self._is_for_thread):
+            child.task.cancel()
+            await checkpoint()
 
     async def finish(self) -> None:
         """Send what is missing when the block has ended without an error."""
+        if self._gone:
+            raise ClientDisconnected(LEFT)  # else what waits for ever would never be cancelled
         await self._context.join_children()  # which may want to send
         async with self._turn:
             await self._start_response()
@@ -177,7 +213,10 @@ class PushedResponse(Outgoing):
                 self._declared = self.response.content_length
                 await self._begin()
             else:
-                await self._end()
+                # Children are not joined: they may wait for this very call.
+                await self._begin()
+                await self._send(b"", more=False)
+                self._ended = True
 
     async def _pass_hooks(self) -> None:
         context = self._context
@@ -190,6 +229,7 @@ class PushedResponse(Outgoing):
         returned = await follow(context.line, context, self.response)
         context.answering = True
         if returned is self.response and self.response.response is self._chunks:
+            context.lift_deadline()
             return
         if returned is not None and returned is not self.response:
             await returned.close(context.run_sync)
@@ -239,13 +279,19 @@ class PushedResponse(Outgoing):
 
     async def open_for_thread(self) -> None:
         """Open the block without scopes: they would stay open in the task between two calls."""
+        self._is_for_thread = True
         self.begin()
         # asyncio's own task.cancel() ends the task without the thread, which then awaits nothing.
         self._context.close_at_end(self.dismiss)
 
     async def send_for_thread(self, chunk: Chunk) -> None:
         """As :meth:`send`; what has no body is not ended, as a thread cannot be cancelled."""
-        with self.interruption:
+        if self._gone:
+            raise ClientDisconnected(LEFT)
+        if self._is_inside:
+            with self.interruption:
+                await self.send(chunk)
+        else:  # a block is entered in one task only; the end of the view cancels its children
             await self.send(chunk)
         if self._gone:
             raise ClientDisconnected(LEFT)

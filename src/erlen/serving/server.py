@@ -19,6 +19,8 @@ from erlen.serving.unread import impatient
 
 #: Seconds that WebSockets have to close with 1001, before uvicorn closes them with 1012.
 WEBSOCKET_SECONDS = 1.0
+#: Seconds that requests which uvicorn has cancelled have to clean up, before the lifespan ends.
+CLEANUP_SECONDS = 0.5
 #: Seconds that uvicorn waits before it looks whether requests are left; they count as grace, too.
 _PAUSE = 0.1
 
@@ -47,6 +49,10 @@ class Server(uvicorn.Server):
             config.http_protocol_class = impatient(config.http_protocol_class, app)
             if config.ws_protocol_class is not None:
                 config.ws_protocol_class = impatient(config.ws_protocol_class, app)
+        # uvicorn ends the lifespan at the moment at which it cancels requests: what they clean up
+        # by, such as a pool of connections, would be closed beneath them.
+        self._end_lifespan = self.lifespan.shutdown
+        self.lifespan.shutdown = self._end_application
         await super().startup(sockets)
         say(self._start_line)
 
@@ -80,6 +86,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
+
+    async def _end_application(self) -> None:
+        """End the lifespan when requests that were cancelled have ended, or had their time."""
+        with anyio.move_on_after(CLEANUP_SECONDS):
+            while self.server_state.tasks:  # noqa: ASYNC110  # uvicorn tells nobody
+                await anyio.sleep(0.01)
+        await self._end_lifespan()
 
     def _begin_shutdown(self) -> None:
         if self._began is None:

@@ -67,6 +67,7 @@ from erlen import (
 from erlen.sync.client import test_client
 from erlen.sync.pages import (
     get_template_attribute,
+    make_push_promise,
     render_block,
     render_template,
     render_template_string,
@@ -131,6 +132,7 @@ __all__ = [
     "is_safe_redirect",
     "json",
     "jsonify",
+    "make_push_promise",
     "make_response",
     "message_flashed",
     "redirect",

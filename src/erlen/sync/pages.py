@@ -8,7 +8,7 @@ import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, ParamSpec, TypeVar
 
-from erlen import files, pages
+from erlen import files, pages, replies
 from erlen.sync.bridge import check_caller, wait_for
 
 P = ParamSpec("P")
@@ -69,6 +69,7 @@ stream_template = _streaming(pages.stream_template)
 stream_template_string = _streaming(pages.stream_template_string)
 send_file = _blocking(files.send_file)
 send_from_directory = _blocking(files.send_from_directory)
+make_push_promise = _blocking(replies.make_push_promise)
 
 
 def get_template_attribute(template_name: str, attribute: str) -> Any:

@@ -1,7 +1,7 @@
 """Floor 8: ``request`` for ``def`` views: what is awaited elsewhere is waited for here."""
 
 import io
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, TypeVarTuple, cast, overload
 from weakref import WeakKeyDictionary
 
@@ -149,6 +149,16 @@ class _Waiting:
     def wait_disconnected(self) -> None:
         """Return when the client has left."""
         wait_for("request.wait_disconnected()", _request.wait_disconnected)
+
+    def send_early_hints(self, link: str, /, *additional_links: str) -> None:
+        """Tell the client what the response will need; see ``Request.send_early_hints``."""
+        wait_for("request.send_early_hints()", _request.send_early_hints, link, *additional_links)
+
+    def send_push_promise(
+        self, path: str, headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None
+    ) -> None:
+        """Promise the client the response to GET *path*; see ``Request.send_push_promise``."""
+        wait_for("request.send_push_promise()", _request.send_push_promise, path, headers)
 
     def close(self) -> None:
         """Close the uploaded files; the end of the exchange does it."""

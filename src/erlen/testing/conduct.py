@@ -18,6 +18,8 @@ from erlen.testing.rules import (
     broken_body,
     broken_close,
     broken_headers,
+    broken_hint,
+    broken_push,
     broken_start,
     declared_length,
     forbids_body,
@@ -182,9 +184,13 @@ class _Answer:
 
 
 class _HTTPCall(_Call):
-    """``nothing sent`` → ``response started`` → ``response complete``."""
+    """``nothing sent`` → ``response started`` → ``response complete``.
+
+    Where the start announces trailers, ``trailers awaited`` comes before the end.
+    """
 
     answer: _Answer | None = None
+    trailers = False
 
     def on_event(self, event: Message) -> None:
         self.disconnected = self.disconnected or event["type"] == "http.disconnect"
@@ -194,19 +200,42 @@ class _HTTPCall(_Call):
         if self.kind == "http.response.start":
             self.require(self.answer is None, "a response starts exactly once")
             self.answer = _Answer(self, self.scope["method"], message)
+            self.trailers = message.get("trailers", False)
+            if self.trailers:
+                self.require_extension("http.response.trailers")
             self.state = "response started"
         elif self.kind == "http.response.body":
             if self.answer is None:
                 self.breach("the response must start before its body")
+            self.require(self.state != "trailers awaited", "trailers follow the end of the body")
             if self.answer.add(message):
-                self.state = "response complete"
+                self._end_body()
         elif self.kind.startswith("http.response."):
             self.require_extension(self.kind)
-            if self.kind == "http.response.pathsend":
-                self.require(self.answer is not None, "the response must start before its body")
-                self.state = "response complete"
+            self._on_extension(message)
         else:
             self.breach("no message of this type may be sent in an HTTP scope")
+
+    def _on_extension(self, message: Message) -> None:
+        if self.kind == "http.response.pathsend":
+            self.require(self.answer is not None, "the response must start before its body")
+            self._end_body()
+        elif self.kind == "http.response.trailers":
+            self.require(
+                self.state == "trailers awaited",
+                "trailers follow the body of a response whose start has announced them",
+            )
+            self.refuse(broken_headers(message.get("headers", ())))
+            if not message.get("more_trailers", False):
+                self.state = "response complete"
+        elif self.kind == "http.response.early_hint":
+            self.require(self.answer is None, "early hints come before the response")
+            self.refuse(broken_hint(message))
+        elif self.kind == "http.response.push":
+            self.refuse(broken_push(message))
+
+    def _end_body(self) -> None:
+        self.state = "trailers awaited" if self.trailers else "response complete"
 
     def at_end(self) -> None:
         self.require(

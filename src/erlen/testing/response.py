@@ -27,7 +27,9 @@ class Response(httpx.Response):
 
     ``json()`` is httpx's method, so Flask's property is spelt :meth:`get_json` here. In
     ``extensions`` are what the application sent beside the response: ``"http.response.debug"`` (its
-    ``info``) and ``"http.response.early_hint"`` (a list of ``Link`` values, bytes).
+    ``info``), ``"http.response.early_hint"`` (a list of ``Link`` values, bytes),
+    ``"http.response.push"`` (a list of paths, each with its header pairs) and
+    ``"http.response.trailers"`` (header pairs, when the request has ``TE: trailers``).
     """
 
     def __init__(self, status_code: int, *, live: LiveBody | None = None, **options: Any) -> None:

@@ -12,6 +12,8 @@ __all__ = [
     "broken_body",
     "broken_close",
     "broken_headers",
+    "broken_hint",
+    "broken_push",
     "broken_start",
     "declared_length",
     "forbids_body",
@@ -89,6 +91,22 @@ def broken_body(message: Any) -> str | None:
     if not isinstance(message.get("more_body", False), bool):
         return f"more_body must be a bool, not {message['more_body']!r}"
     return None
+
+
+def broken_hint(message: Any) -> str | None:
+    """Check the links of early hints (ASGI, Early Hint)."""
+    links = message.get("links")
+    if not isinstance(links, list | tuple):
+        return f"links must be an iterable of byte strings, not {type(links).__name__}"
+    return broken_headers((b"link", link) for link in links)
+
+
+def broken_push(message: Any) -> str | None:
+    """Check path and headers of a promised push (ASGI, HTTP/2 Server Push)."""
+    path = message.get("path")
+    if not isinstance(path, str) or not path.startswith("/") or not path.isascii():
+        return f"path must be the path of a request in ASCII, not {path!r}"
+    return broken_headers(message.get("headers", ()))
 
 
 def broken_close(code: object, reason: object) -> str | None:

@@ -10,6 +10,13 @@ from erlen.testing.binding import httpx
 
 __all__ = ["http_scope", "request_events", "websocket_scope"]
 
+#: What beside the response the client takes; it is found in the extensions of the response.
+_EXTENSIONS = (
+    "http.response.debug",
+    "http.response.early_hint",
+    "http.response.push",
+    "http.response.trailers",
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -45,7 +52,7 @@ def http_scope(
         "headers": _raw_headers(request),
         "client": client,
         "server": (request.url.host, request.url.port or _DEFAULT_PORTS.get(scheme)),
-        "extensions": {"http.response.debug": {}, "http.response.early_hint": {}},
+        "extensions": {name: {} for name in _EXTENSIONS},
     }
     if state is not None:
         scope["state"] = dict(state)

@@ -161,6 +161,7 @@ class _Exchange:
         self._headers: list[tuple[bytes, bytes]] = []
         self._extensions: dict[str, Any] = {}
         self._bytes = 0
+        self._trailers = False
         self.started = anyio.Event()
         self.status: int | None = None
         self.complete = False
@@ -182,11 +183,19 @@ class _Exchange:
         if kind == "http.response.start":
             self.status = message["status"]
             self._headers = list(message.get("headers", ()))
+            self._trailers = message.get("trailers", False)
             self.started.set()
         elif kind == "http.response.body":
             await self._send_body(message)
         elif kind == "http.response.early_hint":
             self._extensions.setdefault(kind, []).extend(message["links"])
+        elif kind == "http.response.push":
+            promise = (message["path"], list(message.get("headers", ())))
+            self._extensions.setdefault(kind, []).append(promise)
+        elif kind == "http.response.trailers":
+            self._extensions.setdefault(kind, []).extend(message.get("headers", ()))
+            if not message.get("more_trailers", False):
+                self._complete()
         else:  # http.response.debug: the conduct checker has refused any other
             self._extensions[kind] = message["info"]
 
@@ -198,10 +207,13 @@ class _Exchange:
                 await self._deliver(chunk)
             except anyio.BrokenResourceError:
                 raise ClientGone from None
-        if not message.get("more_body", False):
-            self.complete = True
-            self._over.set()
-            self._finish()
+        if not message.get("more_body", False) and not self._trailers:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.complete = True
+        self._over.set()
+        self._finish()
 
     async def aclose(self) -> None:
         """Close the upload; the application is over."""

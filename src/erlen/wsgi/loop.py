@@ -260,12 +260,12 @@ class Loops:
         self.close()
 
     def close(self) -> None:
-        """End the loop; the next call of :meth:`get` makes another."""
+        """End the loop; the next call of :meth:`get` makes another, when this one has ended."""
         with self._lock:
             thread, self._thread = self._thread, None
-        atexit.unregister(self._exit)
-        if thread is not None:
-            thread.stop()
+            atexit.unregister(self._exit)
+            if thread is not None:
+                thread.stop()
 
 
 def _forget(loops: "weakref.ref[Loops]") -> None:
