@@ -286,7 +286,7 @@ async def test_task_keeps_nothing_of_its_request_alive(app: Erlen, log: list[Any
     @app.post("/orders")
     async def order() -> str:
         g.big = log.append  # any object
-        log.extend([ref(request._get_current_object()), ref(g._get_current_object())])  # type: ignore[attr-defined]  # found at run time only
+        log.extend([ref(request._get_current_object()), ref(g._get_current_object())])
         app.add_background_task(release.wait)
         return "taken"
 

@@ -264,9 +264,9 @@ class Context:
 
     def begin_teardown(self) -> None:
         """From now on ``def`` functions take places of ``TEARDOWN_THREADS``."""
-        if self._worker is None:
-            self._worker = self.line.threads.worker()
-        self._worker.is_ending = True
+        worker: Worker = self._worker or self.line.threads.worker()
+        worker.is_ending = True
+        self._worker = worker
 
     def close_at_end(self, close: Callable[[], Awaitable[None]]) -> None:
         """Await *close* after the teardown hooks, whatever becomes of what it closes until then."""

@@ -31,6 +31,7 @@ def limited(coroutine: Coroutine[Any, Any, T], limit: float) -> Generator[Any, A
     """
     resume: partial[Any] = partial(coroutine.send, None)
     was_late = False
+    value: Any = None
     while True:
         try:
             trap = resume()

@@ -88,14 +88,15 @@ def _while_connected(view: Async) -> Async:
     async def watched(**view_args: Any) -> Any:
         value = None
         context = current()
+        was_failing = False
         with Interruption() as interruption:
-            scope = interruption.scope
             watch = _Watch(context, interruption)
             try:
-                value = await _with_children(context, scope, view, view_args)
+                value = await _with_children(context, interruption.scope, view, view_args)
             finally:
+                was_failing = interruption.scope.cancel_called
                 await watch.end()
-        if scope.cancel_called or interruption.is_cancelled:
+        if was_failing or interruption.is_cancelled:
             await _raise_failure(context)
             raise ClientDisconnected("The client left, and its view was cancelled.")
         return value
