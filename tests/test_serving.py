@@ -324,6 +324,62 @@ def test_p5_the_application_is_told_of_a_signal_at_once(
     assert told == [True]
 
 
+async def bare(scope: Any, receive: Any, send: Any) -> None:
+    """An application of no framework."""
+    while scope["type"] == "lifespan":
+        phase = (await receive())["type"]
+        await send({"type": f"{phase}.complete"})
+        if phase == "lifespan.shutdown":
+            return
+
+
+def test_an_application_of_no_framework_is_served_and_ended() -> None:
+    server = Server(uvicorn.Config(bare, port=0, lifespan="on", log_level="critical"), "")
+
+    async def serve_and_stop() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve)
+            while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody
+                await anyio.sleep(0.01)
+            server.handle_exit(signal.SIGTERM, None)
+
+    anyio.run(serve_and_stop)
+    assert not server.lifespan.should_exit
+
+
+def test_p5_what_is_cancelled_at_the_end_is_torn_down_first(folder: Path) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    with launch("-c", "import slow", cwd=folder) as server:
+        assert httpx.get(f"{server.url}/", timeout=LIMIT).status_code == 500
+        server.process.wait(LIMIT)
+        server.stop()
+    assert server.output.index("torn down") < server.output.index("after serving")
+
+
+SLOW = """
+import os, signal, threading, anyio
+from erlen import Erlen
+
+app = Erlen("slow")
+app.after_serving(lambda: print("after serving", flush=True))
+
+@app.get("/")
+async def view():
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        await anyio.sleep_forever()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.05)
+
+@app.teardown_request
+async def tear_down(error):
+    print("torn down", flush=True)
+
+app.run(port=0, timeout_graceful_shutdown=1)
+"""
+
+
 def test_a_signal_may_come_before_the_application_is_there() -> None:
     server = Server(uvicorn.Config("not:imported"), "")
     server.handle_exit(signal.SIGTERM, None)

@@ -126,7 +126,7 @@ def test_ctrl_c_ends_a_statement(app: Erlen, monkeypatch: pytest.MonkeyPatch, en
 def test_cl12_shell_context_processors_add_names(
     app: Erlen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app.shell_context_processors = [lambda: {"answer": 42}]
+    app.shell_context_processor(lambda: {"answer": 42})
     result = shell(app, monkeypatch, "print(answer)")
     assert "42\n" in result.stdout
     assert "Names: app, g, url_for, answer." in result.stderr

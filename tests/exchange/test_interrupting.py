@@ -105,6 +105,31 @@ async def test_a_group_around_a_block_is_not_in_it() -> None:
     assert log == ["clean", "left"]
 
 
+async def test_a_block_that_waits_behind_a_shield_is_cancelled_after_that() -> None:
+    log: Log = []
+    interruption = Interruption()
+    semaphore = (asyncio if in_asyncio() else trio).Semaphore(0)
+
+    async def shielded() -> None:
+        with interruption:
+            with anyio.CancelScope(shield=True):
+                await semaphore.acquire()
+                log.append("finished")
+            await anyio.sleep_forever()
+
+    async def release() -> None:
+        await anyio.sleep(0.03)
+        semaphore.release()
+
+    with anyio.fail_after(1):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shielded)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(release)
+            await interruption.cancel()
+    assert log == ["finished"]
+
+
 async def test_a_block_that_shields_itself_is_cancelled_after_that() -> None:
     log: Log = []
     interruption = Interruption()

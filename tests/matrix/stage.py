@@ -34,6 +34,7 @@ class Run:
         scope: The scope around the exchange.
         token: Its event loop.
         happened: Set when it happens, which it does once.
+        in_the_middle: Set when a stream waits for what is to happen beside it.
         server: The server of the exchange.
         trace: Every position that was reached.
         handled: What handlers were given.
@@ -52,6 +53,7 @@ class Run:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     token: EventLoopToken = field(default_factory=current_token)
     happened: anyio.Event = field(default_factory=anyio.Event)
+    in_the_middle: anyio.Event = field(default_factory=anyio.Event)
     server: Any = None
     trace: list[str] = field(default_factory=list)
     handled: list[BaseException] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Run:
     async def wait_beside(self, position: str) -> None:
         """Wait in the middle of a stream for what is to happen beside it."""
         if self.position == "receive (beside a stream)" and "after its first" in position:
+            self.in_the_middle.set()
             await self.happened.wait()
             if self.happens not in {"ok", "left, send tells"}:
                 await self._wait_for_the_end()
@@ -133,6 +136,8 @@ class Stage:
         await checkpoint()
         run = self.run
         if run is not None:
+            if position == run.position == "receive (beside a stream)":
+                await run.in_the_middle.wait()
             if run.arrives(position):
                 await run.act()
                 await checkpoint()

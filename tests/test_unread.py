@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.integration.raw_client import UPGRADE, RawClient
-from tests.integration.unread_app import SIZE
 from tests.live_server import LiveServer, launch
+from tests.unread_app import SIZE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 HTTP = pytest.mark.parametrize("http", ["h11", "httptools"])
 ABORTED = "A connection was aborted: its client "
 
 
 def start(timeout: float | None = 0.4, http: str = "h11", ws: str = "auto") -> LiveServer:
     program = (
-        "from tests.integration.unread_app import app\n"
+        "from tests.unread_app import app\n"
         f"app.config['SEND_TIMEOUT'] = {timeout}\n"
         f"app.run(port=0, http={http!r}, ws={ws!r})"
     )
