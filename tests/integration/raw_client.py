@@ -69,7 +69,11 @@ class RawClient:
         if send_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self.socket.settimeout(LIMIT)
-        self.socket.connect(("127.0.0.1", port))
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
         self.wire = h11.Connection(h11.CLIENT)
         self.host = f"127.0.0.1:{port}"
 

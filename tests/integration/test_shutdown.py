@@ -354,9 +354,11 @@ class Loader:
         self.answered: set[int] = set()
         self.broken: list[Any] = []
         self.is_warm = threading.Event()
+        self._connected = threading.Barrier(clients)
 
     def run(self, client_number: int) -> None:
         with RawClient(self.port) as client:
+            self._connected.wait(10)  # who comes after the signal is refused, and has lost nothing
             for number in range(client_number, 10**9, self.clients):
                 try:
                     reply = client.request("GET", f"/orders/{number}")
