@@ -47,7 +47,7 @@ class Size:
 #: Targets of uploads, whose views read the form, the bytes, and nothing.
 UPLOADS = ("/form/{}", "/upload/{}/0/0", "/unread/{}/5")
 #: Targets of downloads: as fast as can be, slowly, a file, and an answer that is short.
-DOWNLOADS = (f"/download/{{}}/{_SIZE}/0", f"/download/{{}}/{_SIZE}/1", "/file/{}", "/work/{}/5")
+DOWNLOADS = (f"/download/{{}}/{_SIZE}/0", f"/download/{{}}/{_SIZE}/1", "/file/{}", "/busy/{}/5")
 
 
 def upload(port: int, path: str, chance: random.Random) -> None:

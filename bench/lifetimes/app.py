@@ -67,7 +67,7 @@ async def show_gauges() -> dict[str, int]:
 # --- responses ------------------------------------------------------------------------------------
 
 
-@views.get("/work/<int:number>/<int:milliseconds>")
+@views.get("/busy/<int:number>/<int:milliseconds>")
 async def work(number: int, milliseconds: int) -> str:
     await anyio.sleep(milliseconds / 1000)
     ledger.note(number, What.ENDED)

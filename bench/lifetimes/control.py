@@ -122,7 +122,7 @@ async def broadcast(_receive: Receive, send: Send) -> None:
 
 VIEWS: dict[str, Callable[..., Awaitable[None]]] = {
     "gauges": show_gauges,
-    "work": work,
+    "busy": work,
     "download": download,
     "file": file,
     "upload": upload,

@@ -80,7 +80,7 @@ class Load:
         self.asked[number] = Got.UNANSWERED
         expected = b""
         if kind == "work":
-            got = connection.ask("GET", f"/work/{number}/{chance.randint(10, 200)}")
+            got = connection.ask("GET", f"/busy/{number}/{chance.randint(10, 200)}")
         elif kind == "download":
             got = connection.ask("GET", f"/download/{number}/{_DOWNLOAD}/125")
             expected = b"".join(pieces(_DOWNLOAD))

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def dotenv() -> None:
-    pytest.importorskip("dotenv")
+    pytest.importorskip("dotenv", reason="python-dotenv, of the extra dotenv, is not installed")
 
 
 @pytest.mark.usefixtures("dotenv")
