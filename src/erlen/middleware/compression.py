@@ -6,9 +6,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
-from anyio import to_thread
-
 from erlen.exceptions import SetupError
+from erlen.exchange.file_work import in_thread
 from erlen.middleware.responding import add_vary
 from erlen.protocols import ASGIApp, Message, RawHeaders, Receive, Scope, Send
 from erlen.wire.accept import parse_accept_header
@@ -199,7 +198,7 @@ class _Response:
         assert self._encoder is not None
         data = b""
         if len(body) > THREAD_THRESHOLD:
-            data = await to_thread.run_sync(self._encoder.add, body)
+            data = await in_thread(self._encoder.add, body)
         elif body:
             data = self._encoder.add(body)
         return data if more else data + self._encoder.end()
