@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import nox
 
@@ -67,6 +68,31 @@ def lifetimes(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What erlen costs beside bare ASGI and its peers, in one run."""
+    """What erlen costs beside bare ASGI and its peers, each in an environment of its own."""
+    session.run("python", "-m", "bench.run", *session.posargs)
+
+
+@nox.session
+def instructions(session: nox.Session) -> None:
+    """Two revisions by the instructions that they need; ends with 1 where one needs 3 % more."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "bench.instructions", *session.posargs)
+
+
+@nox.session
+def performance(session: nox.Session) -> None:
+    """All that docs/performance.md tells, measured anew, and the page written."""
     session.install("-e", ".[bench]")
-    session.run("python", "bench/run.py", *session.posargs)
+    figures = {
+        "bench.run": "process",
+        "bench.wire": "wire",
+        "bench.startup": "startup",
+        "bench.instructions.peers": "peers",
+        "bench.instructions.stages": "stages",
+        "bench.calls": "calls",
+    }
+    Path("figures").mkdir(exist_ok=True)
+    for module, name in figures.items():
+        session.run("python", "-m", module, "--json", f"figures/{name}.json")
+    files = [f"figures/{name}.json" for name in figures.values()]
+    session.run("python", "-m", "bench.page", *files)

@@ -1,14 +1,15 @@
 """What a middleware that does nothing costs each request: microseconds.
 
-``python bench/middleware.py``. Each figure is the difference between an application with that many
-of them and the same without any, divided by their number; see ``inprocess.py`` for how it is taken.
+``python -m bench.middleware``. Each figure is the difference between an application with that many
+of them and the same without any, divided by their number; see ``driving.py`` for how it is taken.
 """
 
+import asyncio  # noqa: TID251  # the loop of every peer
+from contextlib import AsyncExitStack
 from typing import Any
 
-import anyio
-from inprocess import Subject, lifespan, measure
-
+from bench.driving import Load, Template, best, lifespan
+from bench.scenarios import Ask
 from erlen import Erlen
 
 ROUNDS = 5
@@ -41,7 +42,7 @@ class Sees:
 
 def make(middleware: Any, count: int) -> Erlen:
     """Return an application of one route with *count* of a middleware."""
-    app = Erlen("bench", static_folder=None)
+    app = Erlen(__name__, static_folder=None)
     for _ in range(count):
         app.add_middleware(middleware)
 
@@ -54,29 +55,19 @@ def make(middleware: Any, count: int) -> Erlen:
 
 async def main() -> None:
     """Print the figures."""
-    bare = Subject("none", make(Passes, 0))
-    wrapped = {
-        (kind, count): Subject(f"{kind.__name__} {count}", make(kind, count))
-        for kind in (Passes, Sees)
-        for count in COUNTS
-    }
-    async with anyio.create_task_group() as running:
-        over = anyio.Event()
-
-        async def hold(subject: Subject) -> None:
-            async with lifespan(subject.app):
-                await over.wait()
-
-        for subject in (bare, *wrapped.values()):
-            running.start_soon(hold, subject)
-        await anyio.wait_all_tasks_blocked()
-        taken = await measure([bare, *wrapped.values()], ["/"], rounds=ROUNDS, seconds=SECONDS)
-        over.set()
-    print(f"without any: {taken[bare.name]:.2f} µs")
-    for (kind, count), subject in wrapped.items():
-        each = (taken[subject.name] - taken[bare.name]) / count
+    keys = [(kind, count) for kind in (Passes, Sees) for count in COUNTS]
+    none: tuple[Any, int] = (Passes, 0)
+    requests = [Template(Ask("/"))]
+    loads = {key: Load(make(*key), requests) for key in (none, *keys)}
+    async with AsyncExitStack() as stack:
+        for load in loads.values():
+            await stack.enter_async_context(lifespan(load.app))
+        taken = await best(loads, requests, ROUNDS, SECONDS)
+    print(f"without any: {taken[none]:.2f} µs")
+    for kind, count in keys:
+        each = (taken[kind, count] - taken[none]) / count
         print(f"{count:2} of {kind.__name__:7} {each:5.2f} µs each")
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    asyncio.run(main())

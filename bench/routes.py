@@ -1,18 +1,18 @@
 """Many rules: the time to register and freeze them, and what their number costs a request.
 
-``python bench/routes.py`` prints the two tables alone; ``bench/run.py`` has them in its report.
+``python -m bench.routes``. ``bench/run.py`` asks the peers too; here are more kinds of rules, and
+the match alone.
 """
 
+import asyncio  # noqa: TID251  # the loop of every peer
 import gc
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
-import anyio
-from inprocess import Subject, measure
-
+from bench.driving import Load, Template, best
+from bench.scenarios import Ask
 from erlen import Erlen
 from erlen.exceptions import NotFound
 
@@ -102,12 +102,11 @@ async def request_times(
     apps: dict[int, Erlen], rounds: int, seconds: float
 ) -> dict[str, dict[int, float]]:
     """Return the same for whole requests, the driver's own time subtracted."""
-    times: dict[tuple[str, int], float] = {}
+    loads = {}
     for count, app in apps.items():
         for kind, paths in paths_of(count).items():
-            taken = await measure([Subject("erlen", app)], paths, rounds=rounds, seconds=seconds)
-            times[kind, count] = taken["erlen"]
-    return _by_kind(times)
+            loads[kind, count] = Load(app, [Template(Ask(path)) for path in paths])
+    return _by_kind(await best(loads, [Template(Ask("/"))], rounds, seconds))
 
 
 def _by_kind(times: dict[tuple[str, int], float]) -> dict[str, dict[int, float]]:
@@ -143,4 +142,4 @@ def _table(title: str, kinds: dict[str, dict[int, float]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(anyio.run(partial(report, rounds=7, seconds=0.05)))
+    print(asyncio.run(report(rounds=7, seconds=0.05)))

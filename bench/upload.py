@@ -24,9 +24,9 @@ WAYS = {
     "body": "`async for chunk in request.body`",
 }
 SERVERS = {
-    "uvicorn": "-m uvicorn apps.upload_app:app --port {port} --log-level warning --loop asyncio",
+    "uvicorn": "-m uvicorn upload_app:app --port {port} --log-level warning --loop asyncio",
     "hypercorn-trio": (
-        "-m hypercorn apps.upload_app:app --bind 127.0.0.1:{port} --workers 0 "
+        "-m hypercorn upload_app:app --bind 127.0.0.1:{port} --workers 0 "
         "--worker-class trio --log-level WARNING"
     ),
 }

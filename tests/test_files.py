@@ -467,7 +467,7 @@ async def test_an_error_of_the_disk_is_not_the_clients(
     def fail(*_: Any) -> Any:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("erlen.files.finding.open_below", fail)
+    monkeypatch.setattr("erlen.files.below.open_below", fail)
     with pytest.raises(OSError, match="Input/output error"):
         await sent_from(app, "static", "a.css")
 

@@ -157,6 +157,19 @@ async def test_request_and_websocket_are_of_their_classes() -> None:
         assert await session.receive() == "True"
 
 
+@pytest.mark.parametrize("call", [lambda: websocket.send(""), lambda: websocket.receive()])
+async def test_a_message_in_a_request_is_told_to_be_out_of_place(call: Any) -> None:
+    app = Erlen("shop")
+
+    @app.get("/")
+    async def view() -> str:
+        with pytest.raises(OutsideContextError, match="^'websocket' stands for nothing here"):
+            await call()
+        return "told"
+
+    assert (await app.test_client().get("/")).text == "told"
+
+
 # --- unbound ----------------------------------------------------------------------------------------
 
 
@@ -189,6 +202,8 @@ def test_cx2_attribute_of_an_unbound_proxy_raises(proxy: Any) -> None:
         pytest.param(aiter, id="aiter"),
         pytest.param(copy.copy, id="copy"),
         pytest.param(lambda proxy: proxy._get_current_object(), id="object"),
+        pytest.param(lambda proxy: proxy.receive(), id="receive"),
+        pytest.param(lambda proxy: proxy.send(""), id="send"),
     ],
 )
 def test_cx2_error_outside_of_a_context_names_the_proxy(name: str, proxy: Any, use: Any) -> None:

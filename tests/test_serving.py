@@ -3,12 +3,9 @@
 import errno
 import io
 import logging
-import multiprocessing
 import signal
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from wsgiref.handlers import SimpleHandler
@@ -22,7 +19,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from erlen import Erlen, serving
-from erlen.serving import addresses, reloading, start
+from erlen.config import DEFAULTS
+from erlen.serving import addresses, start
 from erlen.serving.server import Server
 from tests.live_server import LIMIT, LiveServer, launch, start_server
 
@@ -66,25 +64,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path) -> Iterator[LiveServer]:
     with start_server("hello:app", cwd=folder) as running:
         yield running
-
-
-@contextmanager
-def saved(source: Path, text: str) -> Iterator[None]:
-    """Save a file again and again; the reloader may not have had its first look yet."""
-    done = threading.Event()
-
-    def save() -> None:
-        while not done.is_set():
-            source.write_text(text)
-            done.wait(0.5)
-
-    thread = threading.Thread(target=save)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def interrupted(app: Erlen, number: int = signal.SIGINT) -> Erlen:
@@ -184,8 +163,8 @@ def test_a_changed_file_is_served_after_reload(tmp_path: Path) -> None:
     with start_server("hello.py", "--reload", cwd=tmp_path) as server:
         with server.get() as response:
             assert response.read() == b"hello"
-        with saved(source, APP.replace("hello", "changed")):
-            server.read_address()
+        source.write_text(APP.replace("hello", "changed"))
+        server.read_address()
         with server.get() as response:
             assert response.read() == b"changed"
         assert server.stop() == 0
@@ -244,9 +223,7 @@ def test_debug_given_to_run_is_set() -> None:
 def test_address_is_that_given_then_that_of_server_name(
     server_name: str | None, host: str | None, port: int | None, address: tuple[str, int]
 ) -> None:
-    app = Erlen("here")
-    app.config["SERVER_NAME"] = server_name
-    assert addresses.choose(app, host, port) == address
+    assert addresses.choose(server_name, host, port) == address
 
 
 def refusal(capsys: pytest.CaptureFixture[str], app: Erlen, *args: Any) -> str:
@@ -286,6 +263,26 @@ def test_a_server_name_with_a_bad_port_is_one_line(capsys: pytest.CaptureFixture
 def test_b334_a_privileged_port_needs_rights() -> None:
     reason = addresses.reason(PermissionError(errno.EACCES, "Permission denied"), "127.0.0.1", 80)
     assert reason.startswith("Port 80 of 127.0.0.1 needs administrator rights.")
+
+
+@pytest.mark.parametrize("name", ["posix", "nt"])
+def test_only_where_that_is_harmless_a_port_may_be_taken_again_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("os.name", name)
+        listener = addresses.new_listener(None)
+    with listener:
+        may = bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR))
+        assert may is (name == "posix")
+
+
+def test_a_socket_without_an_address_is_not_bound() -> None:
+    with addresses.new_listener(None) as listener:
+        assert not addresses.is_bound(listener)
+        addresses.bind(listener, "127.0.0.1", 0)
+        assert addresses.is_bound(listener)
+    assert not addresses.is_bound(listener)
 
 
 @pytest.mark.parametrize("option", ["use_reloader", "workers", "uds"])
@@ -420,38 +417,10 @@ def test_it_ends_with_other_options_too(options: dict[str, Any]) -> None:
     assert ends == [True]
 
 
-@pytest.mark.parametrize(
-    ("debug", "reloads", "seconds"), [(False, False, 30), (True, False, 1), (False, True, 1)]
-)
-def test_p6_the_grace_is_short_in_development(debug: bool, reloads: bool, seconds: int) -> None:
-    app = Erlen("here")
-    app.debug = debug
-    assert start.uvicorn_settings(app, reloads=reloads)["timeout_graceful_shutdown"] == seconds
-
-
-DEAF = """
-import signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-ready.set()
-time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("act", ["restart", "shutdown"])
-def test_p6_the_reloader_kills_what_does_not_end(
-    act: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(reloading, "KILL_AFTER", 0.1)
-    reloader = reloading.Reloader(uvicorn.Config("not:imported", reload=True), dict, [])
-    spawning = multiprocessing.get_context("spawn")
-    ready = spawning.Event()
-    deaf = reloader.process = spawning.Process(target=exec, args=(DEAF, {"ready": ready}))
-    deaf.start()
-    assert ready.wait(LIMIT)
-    getattr(reloader, act)()
-    assert deaf.exitcode == -signal.SIGKILL
-    assert "did not end within 0.1 seconds" in capsys.readouterr().err
-    reloader.process.join(LIMIT)
+@pytest.mark.parametrize(("in_haste", "seconds"), [(False, 30), (True, 1)])
+def test_p6_the_grace_is_short_in_development(in_haste: bool, seconds: int) -> None:
+    settings = start.uvicorn_settings(DEFAULTS, in_haste=in_haste)
+    assert settings["timeout_graceful_shutdown"] == seconds
 
 
 # --- under servers of others ----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio  # noqa: TID251  # what this stands on
 import functools
 import gc
+import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -177,6 +178,13 @@ async def test_it_bears_the_functions_name_or_the_given_one() -> None:
 def test_without_a_loop_it_says_where_to_call_it() -> None:
     with pytest.raises(RuntimeError, match=r"runs in the thread 'MainThread'.*in a coroutine"):
         spawn(checkpoint)
+
+
+def test_where_no_library_of_loops_is_loaded_none_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "asyncio")
+    monkeypatch.delitem(sys.modules, "trio.lowlevel", raising=False)
+    with pytest.raises(RuntimeError, match="No event loop runs in the thread"):
+        running_loop()
 
 
 async def test_in_another_thread_it_says_so_too() -> None:

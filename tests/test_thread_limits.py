@@ -76,7 +76,7 @@ async def blocked(tmp_path: Path) -> AsyncIterator[Blocked]:
             scope, _body = request_scope(blocked.app, "/block")
             tasks.start_soon(blocked.app, scope, anyio.sleep_forever, checkpoint_with)
         await anyio.wait_all_tasks_blocked()
-        assert blocked.app.threads._limits().views.taken == PLACES
+        assert blocked.app.threads._in_loop().limits.views.taken == PLACES
         yield blocked
         blocked.finish.set()
     await blocked.serving.aclose()
@@ -114,7 +114,7 @@ async def test_p19_the_shutdown_goes_on(blocked: Blocked) -> None:
     with anyio.fail_after(10):
         await blocked.serving.aclose()
     assert blocked.log[-2:] == ["after serving", "torn down -"]
-    assert blocked.app.threads._limits().views.taken == PLACES
+    assert blocked.app.threads._in_loop().limits.views.taken == PLACES
 
 
 async def test_p19_another_def_view_waits_for_its_turn(blocked: Blocked) -> None:
@@ -126,7 +126,7 @@ async def test_p19_another_def_view_waits_for_its_turn(blocked: Blocked) -> None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
         await anyio.wait_all_tasks_blocked()
-        assert blocked.app.threads._limits().views.waiting == 1
+        assert blocked.app.threads._in_loop().limits.views.waiting == 1
         blocked.finish.set()
     assert answers == ["released"]
 
@@ -156,7 +156,7 @@ async def test_e16_a_thousand_def_views_have_few_threads_and_lock_nothing() -> N
         torn_down.append(None)
 
     async def ask(number: int) -> None:
-        response = await app.test_client().post("/", content=str(number).encode())
+        response = await app.test_client().post("/", content=str(number).encode(), timeout=60)
         assert response.text == f"{number} True"
 
     with anyio.fail_after(60):
@@ -165,7 +165,7 @@ async def test_e16_a_thousand_def_views_have_few_threads_and_lock_nothing() -> N
                 tasks.start_soon(ask, number)
     assert len(torn_down) == 1000
     assert max(seen) <= 2 * 8 + 2 * 2
-    assert [(each.taken, each.waiting) for each in app.threads._limits()] == [(0, 0), (0, 0)]
+    assert [(each.taken, each.waiting) for each in app.threads._in_loop().limits] == [(0, 0)] * 3
     app.threads.close()
 
 
@@ -202,4 +202,4 @@ async def test_a_function_that_waits_below_another_one_keeps_no_place_from_it(si
 
     async with app.test_client() as client:
         assert (await client.get("/")).text == "view above"
-        assert app.threads._limits().views.taken == 0
+        assert app.threads._in_loop().limits.views.taken == 0

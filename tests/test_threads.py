@@ -181,7 +181,7 @@ async def test_more_calls_than_the_limit_wait(threads: Threads) -> None:
         for name in "abc":
             tasks.start_soon(call, name)
         await anyio.wait_all_tasks_blocked()
-        waiting = threads._limits().views.waiting
+        waiting = threads._in_loop().limits.views.waiting
         finish.set()
     assert (waiting, sorted(log)) == (1, ["a", "b", "c"])
 
@@ -217,7 +217,7 @@ async def say_and_wait() -> None:
 
 
 async def test_waiting_can_be_cancelled_and_takes_no_place(threads: Threads) -> None:
-    places = threads._limits().views
+    places = threads._in_loop().limits.views
     for _ in range(2):
         await places.take(has_thread=False)
     async with anyio.create_task_group() as tasks:
@@ -387,7 +387,7 @@ async def test_e16_exchanges_that_end_slowly_do_not_pile_up_threads() -> None:
         for _ in range(100):
             tasks.start_soon(serve)
     assert (len(seen), max(seen) <= 2 + 2 * 1) == (100, True)
-    assert [(each.taken, each.waiting) for each in threads._limits()] == [(0, 0), (0, 0)]
+    assert [(each.taken, each.waiting) for each in threads._in_loop().limits] == [(0, 0)] * 3
     threads.close()
 
 
@@ -403,7 +403,7 @@ async def test_who_waits_for_others_to_end_can_be_cancelled() -> None:
         with anyio.move_on_after(0.01) as scope:
             await lent(threads)
         assert scope.cancelled_caught
-        assert threads._limits().views.taken == 0
+        assert threads._in_loop().limits.views.taken == 0
         finish.set()
     for worker in ending:
         worker.release()
@@ -455,6 +455,64 @@ async def test_thread_abandoned_by_asyncios_own_cancel_is_not_given_to_others() 
     threads.close()
     finish.set()
     await anyio.to_thread.run_sync(thread.join)
+
+
+# --- calls of no exchange ---------------------------------------------------------------------------
+
+
+async def test_call_runs_in_a_thread_that_is_used_again(threads: Threads) -> None:
+    first = await threads.call(threading.get_ident)
+    assert first == await threads.call(threading.get_ident) != threading.get_ident()
+
+
+async def test_call_gives_arguments_variables_and_errors(threads: Threads) -> None:
+    variable.set("task")
+    assert await threads.call(divmod, 7, 2) == (3, 1)
+    assert await threads.call(variable.get) == "task"
+    with pytest.raises(ZeroDivisionError):
+        await threads.call(divmod, 1, 0)
+
+
+async def test_cancelled_task_calls_nothing(threads: Threads) -> None:
+    log = list[str]()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await threads.call(log.append, "called")
+    assert log == []
+
+
+async def test_call_waits_for_its_own_places_alone() -> None:
+    threads, finish = Threads(1, calls=1), threading.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(threads.call, finish.wait, 10)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.move_on_after(0.01) as scope:
+            await threads.call(str)
+        worker = await lent(threads)
+        finish.set()
+    assert scope.cancelled_caught
+    assert [(each.taken, each.waiting) for each in threads._in_loop().limits] == [(0, 0)] * 3
+    worker.release()
+    threads.close()
+
+
+def test_threads_serve_one_event_loop_after_another_and_two_in_turn() -> None:
+    threads, limits = Threads(1), list[Any]()
+
+    async def use() -> None:
+        assert await threads.call(max, 1, 2) == 2
+        limits.append(threads._in_loop().limits)
+
+    async def use_around() -> None:
+        await use()
+        other = threading.Thread(target=anyio.run, args=(use,))
+        other.start()
+        other.join()
+        await use()
+
+    anyio.run(use_around)
+    assert limits[0] is limits[2] is not limits[1]
+    threads.close()
 
 
 # --- the end of threads -----------------------------------------------------------------------------
@@ -543,7 +601,7 @@ async def test_retiring_and_starting_at_once_lose_no_job(monkeypatch: pytest.Mon
 
 def test_result_for_an_event_loop_that_has_ended_is_dropped() -> None:
     async def make() -> passing.Job:
-        return passing.Job(lambda: "result")
+        return passing.Job(Threads(1)._in_loop().make_turn, lambda: "result")
 
     job = anyio.run(make)
     job.perform()
@@ -981,7 +1039,7 @@ def test_function_that_outlives_its_event_loop_cannot_await() -> None:
 
 def test_call_for_an_event_loop_that_has_ended_is_refused() -> None:
     async def make() -> passing.Job:
-        return passing.Job(str)
+        return passing.Job(Threads(1)._in_loop().make_turn, str)
 
     job = anyio.run(make)
     call = passing.Call(checkpoint, passing.Inbox())

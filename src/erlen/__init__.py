@@ -1,5 +1,7 @@
 """Flask's vocabulary on an async core: HTTP and WebSocket views from declaration to the wire."""
 
+from typing import TYPE_CHECKING  # noqa: TID251  # see below
+
 from markupsafe import Markup, escape
 
 from erlen.app import Erlen, current_app
@@ -12,41 +14,15 @@ from erlen.context import (
     has_request_context,
     has_websocket_context,
 )
-from erlen.copying import (
-    copy_current_app_context,
-    copy_current_request_context,
-    copy_current_websocket_context,
-)
 from erlen.events import EventStream, ServerSentEvent
 from erlen.exceptions import WebSocketDisconnect, WebSocketMessageError, abort
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
-from erlen.exchange.uploads import UploadFile
 from erlen.exchange.websocket import WebSocket
-from erlen.files import send_file, send_from_directory
-from erlen.flashing import flash, get_flashed_messages
+from erlen.exporting import exporting
 from erlen.links import url_for
-from erlen.offload import run_sync
-from erlen.pages import (
-    get_template_attribute,
-    render_block,
-    render_template,
-    render_template_string,
-    stream_template,
-    stream_template_string,
-)
 from erlen.pipeline.csrf import csrf_exempt
-from erlen.pipeline.pushing import stream
 from erlen.proxies import g, request, websocket
-from erlen.replies import (
-    jsonify,
-    make_push_promise,
-    make_response,
-    redirect,
-    redirect_local,
-    stream_with_context,
-)
-from erlen.sessions.current import session
 from erlen.signals import (
     appcontext_popped,
     appcontext_pushed,
@@ -68,9 +44,58 @@ from erlen.signals import (
     websocket_started,
     websocket_tearing_down,
 )
-from erlen.typing import ResponseReturnValue
-from erlen.wire.filenames import secure_filename
 from erlen.wire.redirects import is_safe_redirect
+
+if TYPE_CHECKING:  # PERF: these are loaded when they are asked for: 8 ms of an import
+    from erlen.copying import (
+        copy_current_app_context,
+        copy_current_request_context,
+        copy_current_websocket_context,
+    )
+    from erlen.exchange.uploads import UploadFile
+    from erlen.files import send_file, send_from_directory
+    from erlen.flashing import flash, get_flashed_messages
+    from erlen.offload import run_sync
+    from erlen.pages import (
+        get_template_attribute,
+        render_block,
+        render_template,
+        render_template_string,
+        stream_template,
+        stream_template_string,
+    )
+    from erlen.pipeline.pushing import stream
+    from erlen.replies import (
+        jsonify,
+        make_push_promise,
+        make_response,
+        redirect,
+        redirect_local,
+        stream_with_context,
+    )
+    from erlen.sessions.current import session
+    from erlen.typing import ResponseReturnValue
+    from erlen.wire.filenames import secure_filename
+else:
+    __getattr__ = exporting(
+        __name__,
+        {
+            "erlen.copying": "copy_current_app_context copy_current_request_context "
+            "copy_current_websocket_context",
+            "erlen.exchange.uploads": "UploadFile",
+            "erlen.files": "send_file send_from_directory",
+            "erlen.flashing": "flash get_flashed_messages",
+            "erlen.offload": "run_sync",
+            "erlen.pages": "get_template_attribute render_block render_template "
+            "render_template_string stream_template stream_template_string",
+            "erlen.pipeline.pushing": "stream",
+            "erlen.replies": "jsonify make_push_promise make_response redirect redirect_local "
+            "stream_with_context",
+            "erlen.sessions.current": "session",
+            "erlen.typing": "ResponseReturnValue",
+            "erlen.wire.filenames": "secure_filename",
+        },
+    )
 
 __all__ = [
     "Blueprint",
@@ -143,3 +168,7 @@ __all__ = [
     "websocket_started",
     "websocket_tearing_down",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,22 +12,21 @@ from erlen.callables import name_of
 from erlen.config import DEFAULTS, Config, ConfigAttribute, as_timedelta, get_debug_flag
 from erlen.config import check as check_config
 from erlen.context import call_in_no_context, current, current_context
-from erlen.door import Door
+from erlen.door import Entrance
 from erlen.exceptions import SetupError
 from erlen.exchange.connection import Connection
 from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.exchange.websocket import WebSocket
-from erlen.files import add_version
 from erlen.json import DefaultJSONProvider
-from erlen.json_providers import create_provider
 from erlen.links import build_url
 from erlen.location import (
     find_name,
     find_root_path,
     resolve_instance_path,
 )
-from erlen.pipeline.adapt import adapt
+from erlen.logs import create_logger, request_id
+from erlen.pipeline.adapt import Async, adapt
 from erlen.pipeline.around_serving import AroundServing
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
@@ -53,7 +52,6 @@ from erlen.proxies import Proxy
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.map import Map
 from erlen.routing.rule import Rule
-from erlen.sessions import SecureCookieSessionInterface, check_secret_key
 from erlen.shutdown import ShuttingDown
 from erlen.state import State
 from erlen.tasks import BackgroundTasks, TaskContext
@@ -69,7 +67,7 @@ if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Erlen(Folders, TemplateWords, AroundServing):
+class Erlen(Folders, TemplateWords, AroundServing, Entrance):
     """The application.
 
     Attributes:
@@ -87,12 +85,9 @@ class Erlen(Folders, TemplateWords, AroundServing):
         background_tasks: Those that :meth:`add_background_task` has started.
         shutting_down: An event: set when the server is told to end, before anything is closed.
         url_build_error_handlers: Called as ``f(error, endpoint, values)`` when no URL can be built.
+        around_view: Wraps each view, a coroutine function, at the freeze; for tools that watch.
         asgi_app: The ASGI application; wrap it, ``app.asgi_app = Middleware(app.asgi_app)``.
     """
-
-    # PERF: a slot is read in C where a property would be a call, 0.1 us for each request.
-    __slots__ = ("__call__",)
-    __call__: Door
 
     request_class: type[Request] = Request
     response_class: type[Response] = Response
@@ -147,19 +142,22 @@ class Erlen(Folders, TemplateWords, AroundServing):
         self.view_functions: dict[str, Callable[..., Any]] = {}
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, Any] = {}
-        self.session_interface = self.session_interface or SecureCookieSessionInterface()
+        if not self.session_interface:
+            from erlen.sessions import SecureCookieSessionInterface
+
+            self.session_interface = SecureCookieSessionInterface()
         self.state = State()
         self.shutting_down = ShuttingDown()
         self.background_tasks = BackgroundTasks(self)
         self.url_build_error_handlers: list[Callable[..., Any]] = []
         self.teardown_appcontext_functions: list[Callable[..., Any]] = []
         self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
-        self.asgi_app: ASGIApp = self._serve_first
+        self.around_view: Callable[[Async], Async] | None = None
+        self.asgi_app = self._serve_first
         self._json: JSONProvider | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
         self._plan: Plan | None = None
         self._entry: ASGIApp | None = None
-        self.__call__ = Door(self)
         if self.has_static_folder and (static_host or not host_matching):
             rule = f"{self.static_url_path}/<path:filename>"
             # SPEC: B-217: no OPTIONS, so that Allow names what there is.
@@ -181,9 +179,12 @@ class Erlen(Folders, TemplateWords, AroundServing):
         Raises:
             SetupError, ValueError: A declaration or a setting cannot work; names it.
         """
+        from erlen.sessions import check_secret_key
+
         check_config(self.config)
+        logger = self.logger  # made now: what erlen itself logs is to be seen as well
         for warning in check_secret_key(self.config, self.debug):
-            self.logger.warning(warning)
+            logger.warning(warning)
         if isinstance(self.json, DefaultJSONProvider):
             self.json.max_depth = self.config["JSON_MAX_DEPTH"]
         self._plan = Plan(self).compile()
@@ -203,13 +204,14 @@ class Erlen(Folders, TemplateWords, AroundServing):
     def _use(self, entry: ASGIApp) -> None:
         """Have servers call *entry*, directly unless :attr:`asgi_app` was wrapped."""
         if self.asgi_app in (self._serve_first, self._entry):
-            self.asgi_app = entry
+            self.lead_to(entry)
         self._entry = entry
 
     @functools.cached_property
     def threads(self) -> Threads:
         """Where ``def`` functions run; ``WORKER_THREADS`` of them at once."""
-        return Threads(self.config["WORKER_THREADS"], self.config["TEARDOWN_THREADS"])
+        keys = ("WORKER_THREADS", "TEARDOWN_THREADS", "FILE_THREADS")
+        return Threads(*map(self.config.__getitem__, keys))
 
     def begin_shutdown(self) -> None:
         """Set :attr:`shutting_down`, as ``erlen run`` does at SIGTERM; from any thread or handler.
@@ -457,7 +459,10 @@ class Erlen(Folders, TemplateWords, AroundServing):
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the ``url_defaults`` functions of the endpoint's scope add values."""
-        add_version(self, endpoint, values)
+        if endpoint == "static" or endpoint.endswith(".static"):
+            from erlen.files import add_version
+
+            add_version(self, endpoint, values)
         for scope in self.declarations_of(endpoint.rpartition(".")[0]):
             for function in scope.url_defaults:
                 function(endpoint, values)
@@ -479,6 +484,8 @@ class Erlen(Folders, TemplateWords, AroundServing):
             where = f"on {printable(exchange.method)} {printable(exchange.path)}"
             if isinstance(exchange, WebSocket):
                 where = f"on WebSocket {printable(exchange.path)} of {exchange.remote_addr}"
+        if (name := request_id.get()) is not None:
+            where += f" (request {name})"
         self.logger.error("Exception %s", where, exc_info=error)
 
     def ensure_async(self, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
@@ -511,7 +518,7 @@ class Erlen(Folders, TemplateWords, AroundServing):
 
     def make_response(self, value: Any) -> Response:
         """Return the response that a view's return value stands for; ``TypeError`` for none."""
-        return Coercion(self.response_class, self.json)(value)
+        return Coercion(self.response_class, self.json).respond(value)
 
     @property
     def json(self) -> JSONProvider:
@@ -521,6 +528,8 @@ class Erlen(Folders, TemplateWords, AroundServing):
             MissingExtraError: The package of ``JSON_PROVIDER`` is not installed.
         """
         if self._json is None:
+            from erlen.json_providers import create_provider
+
             make = self.json_provider_class
             self._json = make(self) if make else create_provider(self.config["JSON_PROVIDER"], self)
         return self._json
@@ -558,8 +567,6 @@ class Erlen(Folders, TemplateWords, AroundServing):
     @functools.cached_property
     def logger(self) -> logging.Logger:
         """The application's logger, visible without configuration."""
-        from erlen.logs import create_logger
-
         return create_logger(self.name, debug=self.debug)
 
     def run(

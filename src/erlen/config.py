@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import pkgutil
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -301,7 +300,11 @@ class Config(dict[str, Any]):
                 "from_object() got a dict, whose keys are not attributes, so nothing would be "
                 "taken. Call from_mapping() with it."
             )
-        source = pkgutil.resolve_name(obj) if isinstance(obj, str) else obj
+        source: object = obj
+        if isinstance(obj, str):
+            import pkgutil
+
+            source = pkgutil.resolve_name(obj)
         self.update({key: getattr(source, key) for key in dir(source) if key.isupper()})
 
     def from_mapping(self, mapping: Mapping[str, Any] | None = None, **kwargs: Any) -> bool:

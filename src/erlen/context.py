@@ -9,7 +9,7 @@ import functools
 import inspect
 import math
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -31,7 +31,7 @@ from erlen.exchange.websocket import WebSocket
 from erlen.protocols import Application, ASGIApp, Receive, Scope, Send
 from erlen.routing.adapter import MapAdapter
 from erlen.routing.rule import Rule
-from erlen.threads import Worker, await_in_task, in_worker
+from erlen.threads import Threads, Worker, await_in_task, in_worker
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -99,12 +99,13 @@ class Context:
         pushed: Whether the view itself sends the response, so that the after hooks have run.
         opened_session: The session once something opened it, else ``None``.
         flashes: The flashed messages that this exchange took from its session.
+        worker: The thread of this exchange once a function has needed one, else ``None``.
     """
 
     __slots__ = (
-        "_adapter", "_closing", "_g", "_worker", "after_this", "answering", "app", "children",
+        "_adapter", "_closing", "_g", "after_this", "answering", "app", "children",
         "ended", "error", "flashes", "line", "opened_exchange", "opened_session", "path", "pushed",
-        "receive", "routing_exception", "rule", "scope", "send", "started", "view_args",
+        "receive", "routing_exception", "rule", "scope", "send", "started", "view_args", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -141,7 +142,7 @@ class Context:
         self._closing: list[Callable[[], Awaitable[None]]] | None = None
         self.opened_exchange: Request | WebSocket | None = None
         self._g: Globals | None = None
-        self._worker: Worker | None = None
+        self.worker: Worker | None = None
         self._adapter: MapAdapter | None = None
 
     # --- what the proxies show --------------------------------------------------------------------
@@ -231,13 +232,13 @@ class Context:
 
     # --- what a response needs (protocols.Exchange) -----------------------------------------------
 
-    async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
+    def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Coroutine[Any, Any, Any]:
         """Call *function* in the exchange's one worker thread and return what it returns."""
-        worker = self._worker
+        worker = self.worker
         if worker is None:
             self.check_running("thread")
-            worker = self._worker = self.line.threads.worker()
-        return await worker.run(function, *args)
+            worker = self.worker = self.line.threads.worker()
+        return worker.run(function, *args)
 
     @property
     def send_timeout(self) -> float | None:
@@ -264,9 +265,9 @@ class Context:
 
     def begin_teardown(self) -> None:
         """From now on ``def`` functions take places of ``TEARDOWN_THREADS``."""
-        worker: Worker = self._worker or self.line.threads.worker()
+        worker: Worker = self.worker or self.line.threads.worker()
         worker.is_ending = True
-        self._worker = worker
+        self.worker = worker
 
     def close_at_end(self, close: Callable[[], Awaitable[None]]) -> None:
         """Await *close* after the teardown hooks, whatever becomes of what it closes until then."""
@@ -353,13 +354,11 @@ class Context:
             if not isinstance(error, ClientDisconnected | WebSocketDisconnect):
                 self.app.log_exception(error)
 
-    @property
     def holds(self) -> bool:
-        """Whether something must be given back at the end: a thread, files, uploads."""
+        """Whether something must be waited for at the end: files, uploads, children."""
         exchange = self.opened_exchange
         return (
-            self._worker is not None
-            or self._closing is not None
+            self._closing is not None
             or (self.children is not None and self.children.need_end)
             or (exchange is not None and exchange.must_close)
         )
@@ -378,9 +377,9 @@ class Context:
         """Give the worker thread back, if one was used, and keep no child running."""
         if self.children is not None:
             self.children.cancel()
-        if self._worker is not None:
-            self._worker.release()
-            self._worker = None
+        if self.worker is not None:
+            self.worker.release()
+            self.worker = None
 
 
 def current() -> Context:
@@ -481,16 +480,16 @@ ResponseFields.cookie_limit = staticmethod(_cookie_limit)
 Request._running_context = staticmethod(current)
 
 
-def _file_limit() -> file_work.Limit:
-    """Return the limit of ``FILE_THREADS`` of the running application."""
+def _threads() -> Threads:
+    """Return the threads of the running application."""
     context = current_context.get(None)
     if context is None:
-        return file_work.default_limit()
-    limit: file_work.Limit = context.line.settings.file_limit
-    return limit
+        return file_work.default_threads()
+    threads: Threads = context.line.threads
+    return threads
 
 
-file_work.limit_of_application = _file_limit
+file_work.threads_of_application = _threads
 
 
 def _advice() -> str:

@@ -9,12 +9,10 @@ import importlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from math import isfinite
 from string import ascii_letters
 from types import MappingProxyType, NoneType
 from typing import Any
-from uuid import UUID
 
 from erlen import json
 from erlen.exceptions import MissingExtraError, SetupError
@@ -143,10 +141,6 @@ class OrjsonProvider(_QuickProvider):
 
 # --- msgspec --------------------------------------------------------------------------------------
 
-#: What msgspec leaves as it is in a Struct, so that it is written as everywhere else.
-_LEFT = (bytes, bytearray, date, datetime, time, timedelta, Decimal, UUID)
-
-
 class MsgspecProvider(_QuickProvider):
     """JSON by ``msgspec``, of the extra ``erlen[typed]``; it writes a ``msgspec.Struct`` too.
 
@@ -158,6 +152,11 @@ class MsgspecProvider(_QuickProvider):
         """Arguments as of the default provider; ``MissingExtraError`` without msgspec."""
         super().__init__(*args, **kwargs)
         msgspec = _import("msgspec", "typed")
+        from decimal import Decimal
+        from uuid import UUID
+
+        #: What msgspec leaves as it is in a Struct, so that it is written as everywhere else.
+        self._left = (bytes, bytearray, date, datetime, time, timedelta, Decimal, UUID)
         self._msgspec = msgspec
         self._encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
@@ -166,7 +165,7 @@ class MsgspecProvider(_QuickProvider):
         """Return a Struct as a dict by its own rules (renamed fields, tags), else as erlen does."""
         if isinstance(value, self._msgspec.Struct):
             return self._msgspec.to_builtins(
-                value, builtin_types=_LEFT, str_keys=True, enc_hook=json.default
+                value, builtin_types=self._left, str_keys=True, enc_hook=json.default
             )
         return json.default(value)
 

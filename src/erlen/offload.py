@@ -5,13 +5,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from erlen.context import current_context
-from erlen.exchange.file_work import Limit
+from erlen.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Where no application tells a limit.
-_outside = Limit(40)
+_outside = Threads(40)
 
 
 def run_sync(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -29,8 +29,9 @@ def run_sync(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
         call = functools.partial(function, *args, **kwargs)
         context = current_context.get(None)
         if context is None:
-            return await _outside.run(call)
-        result: T = await context.run_sync(call)
+            result: T = await _outside.call(call)
+        else:
+            result = await context.run_sync(call)
         return result
 
     return run

@@ -1,13 +1,12 @@
 """Floor 0: a task of the running event loop that belongs to nobody's task group."""
 
-import asyncio  # noqa: TID251  # only to find its loop in a callback, which is in no task
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any, Protocol, TypeVarTuple
 
 import anyio
-from anyio.lowlevel import current_token
 
 Ts = TypeVarTuple("Ts")
 
@@ -64,7 +63,12 @@ class Child:
         else:
             self._calls.append(call)
 
-    async def _run(self, function: Callable[[*Ts], Awaitable[object]], args: tuple[*Ts]) -> None:
+    async def _run(
+        self,
+        function: Callable[[*Ts], Awaitable[object]],
+        args: tuple[*Ts],
+        end: Callable[[], None] = lambda: None,
+    ) -> None:
         try:
             with anyio.CancelScope() as self._scope:
                 if self._is_cancelled:
@@ -74,13 +78,7 @@ class Child:
             pass  # the event loop itself is ending
         except BaseException as error:  # noqa: BLE001  # told by the attribute
             self.error = error
-
-    async def _run_in_trio(
-        self, function: Callable[[*Ts], Awaitable[object]], args: tuple[*Ts]
-    ) -> None:
-        # SAFETY: an exception that leaves a system task ends the whole of trio.run().
-        await self._run(function, args)
-        self._end()
+        end()
 
     def _end(self) -> None:
         self._scope = None
@@ -126,7 +124,9 @@ def spawn(
     if create_task is None:
         from trio.lowlevel import spawn_system_task
 
-        spawn_system_task(child._run_in_trio, function, args, name=named, context=copy_context())
+        # SAFETY: an exception that leaves a system task would end the whole of trio.run().
+        variables = copy_context()
+        spawn_system_task(child._run, function, args, child._end, name=named, context=variables)
     else:
         # The end is told by asyncio: a task that is cancelled before its first step never runs.
         task = create_task(child._run(function, args), name=named)
@@ -157,18 +157,32 @@ async def _call_later(seconds: float, call: Callable[[], object]) -> None:
 def running_loop() -> Any:
     """Return the running event loop: asyncio's, or trio's token.
 
+    PERF: 0.1 µs where anyio's token is 1.1 µs. Neither library is imported for it, as one that is
+    not there runs nothing: asyncio alone is a third of the time to import all of this.
+
     Raises:
         RuntimeError: None runs in this thread.
     """
+    # Trio first: it may run in a guest's place, inside of a loop of asyncio.
+    in_trio = getattr(sys.modules.get("trio.lowlevel"), "in_trio_run", None)
+    if in_trio is not None and in_trio():
+        return sys.modules["trio.lowlevel"].current_trio_token()
+    running = getattr(sys.modules.get("asyncio"), "get_running_loop", None)
     try:
-        return current_token().native_token
-    except RuntimeError:  # none, or a callback of asyncio
-        pass
-    try:
-        return asyncio.get_running_loop()
+        if running is not None:
+            return running()
     except RuntimeError:
-        raise RuntimeError(
-            f"No event loop runs in the thread {threading.current_thread().name!r}, so no task can "
-            "be started here. Call it in a coroutine; a thread that a coroutine waits for can do "
-            "so by anyio.from_thread.run_sync()."
-        ) from None
+        pass
+    raise RuntimeError(
+        f"No event loop runs in the thread {threading.current_thread().name!r}, so no task can "
+        "be started here. Call it in a coroutine; a thread that a coroutine waits for can do "
+        "so by anyio.from_thread.run_sync()."
+    )
+
+
+def running_task() -> Any:
+    """Return the running task, of asyncio or of trio; in a coroutine only."""
+    in_trio = getattr(sys.modules.get("trio.lowlevel"), "in_trio_task", None)
+    if in_trio is not None and in_trio():
+        return sys.modules["trio.lowlevel"].current_task()
+    return sys.modules["asyncio"].current_task()

@@ -21,7 +21,6 @@ from erlen.exchange.body import Body
 from erlen.exchange.request import Request
 from erlen.exchange.websocket import State, WebSocket
 from erlen.protocols import Application, Message
-from erlen.sessions import Session
 from erlen.signals import emit, got_background_exception
 from erlen.spawning import Child, running_loop, spawn
 from erlen.threads import Threads, await_in_task, in_worker
@@ -231,7 +230,7 @@ class TaskContext(Context):
         """Take the picture; *line* and *threads* are those of its hooks and ``def`` functions."""
         super().__init__(app, line)
         self.task = task
-        self._worker = threads.worker()
+        self.worker = threads.worker()
         self._picture = _picture_for(app)
 
     @property
@@ -313,6 +312,8 @@ def _picture_for(app: Application) -> _Picture | None:
     )
     picture.answering = True  # so that a session that is opened here is closed at once
     if source.opened_session is not None:
+        from erlen.sessions import Session
+
         picture.opened_session = Session(source.opened_session)
         picture.opened_session.close()
     return picture

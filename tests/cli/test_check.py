@@ -10,14 +10,14 @@ import jinja2
 import pytest
 from click.testing import CliRunner, Result
 
-from erlen import Blueprint, Erlen
+from erlen import Blueprint, Erlen, Request
 from erlen.cli.check_declarations import check_declarations
 from erlen.cli.check_links import check_links
 from erlen.cli.group import ScriptInfo
 from erlen.cli.link_calls import UNKNOWN, LinkCall, in_python, in_templates
 from erlen.cli.loader import load_app
 from erlen.cli.main import main
-from erlen.middleware.proxy_fix import ProxyFix
+from erlen.middleware import ProxyFix, TrustedHosts
 from erlen.routing import BaseConverter
 from erlen.views import MethodView
 
@@ -324,6 +324,9 @@ def test_d37_an_application_that_is_safe_is_code_0(safe: Erlen) -> None:
         ("SESSION_COOKIE_HTTPONLY", False), ("CSRF_PROTECTION", False),
         ("MAX_CONTENT_LENGTH", None), ("MAX_CONTENT_LENGTH", 2**30 + 1), ("BODY_TIMEOUT", None),
         ("MAX_FORM_PARTS", None), ("MAX_WEBSOCKET_MESSAGE_SIZE", 2**31),
+        ("MAX_QUERY_ARGS", 10**9), ("JSON_MAX_DEPTH", 10**6), ("SEND_TIMEOUT", 10.0**7),
+        ("SESSION_COOKIE_SAMESITE", None), ("SESSION_COOKIE_SAMESITE", "None"),
+        ("SESSION_OVERSIZE", "warn"),
     ],
 )  # fmt: skip
 def test_d37_an_unsafe_setting_is_found_by_name(safe: Erlen, key: str, value: Any) -> None:
@@ -363,3 +366,46 @@ def test_d37_proxies_that_are_believed_on_a_public_address_are_found(
     safe.add_middleware(ProxyFix, **options)
     result = check(safe, "--deploy")
     assert ("ProxyFix: believes every peer" in result.stdout) is found
+
+
+def test_d14_hosts_may_be_checked_by_middleware(safe: Erlen) -> None:
+    safe.config["TRUSTED_HOSTS"] = None
+    safe.add_middleware(TrustedHosts, hosts=["shop.example"])
+    assert check(safe, "--deploy").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("request.max_content_length = None", "request.max_content_length is None:"),
+        ("a = request.max_form_parts = None", "request.max_form_parts is None:"),
+        ("websocket.max_message_size = 2 * 1024**3", "websocket.max_message_size is 2,147,483,648,"),
+        ("request.max_form_files = 1 << 40", "request.max_form_files is 1,099,511,627,776,"),
+        ("request.max_content_length = 64 * 1024 * 1024", ""),
+        ("request.max_content_length = limit", ""),
+        ("request.max_content_length = 'a' * 2", ""),
+        ("request.max_content_length = None * 2", ""),
+        ("request.max_content_length = True", ""),
+        ("request.user = None", ""),
+        ("other.max_content_length = None", ""),
+        ("self.request.max_content_length = None", ""),
+        ("request['max_content_length'] = None", ""),
+    ],
+)  # fmt: skip
+def test_d37_a_limit_that_a_view_lifts_is_found(
+    safe: Erlen, project: Path, line: str, found: str
+) -> None:
+    (project / "__init__.py").touch()
+    (project / "views.py").write_text(f"def upload():\n    {line}\n")
+    (project / "broken.py").write_text("def")
+    told = check(safe, "--deploy").stdout
+    assert ("views.py:2: " in told) is bool(found)
+    assert found in told
+
+
+def test_d37_a_limit_that_a_class_of_requests_lifts_is_found(safe: Erlen) -> None:
+    class Unlimited(Request):
+        max_content_length = None
+
+    safe.request_class = Unlimited
+    assert "Unlimited.max_content_length: is None: a client" in check(safe, "--deploy").stdout

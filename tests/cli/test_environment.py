@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from erlen.cli.environment import is_production, load_files
+from erlen.cli.environment import is_production, load_files, load_files_again
 
 SET = ("FROM_FILE", "FROM_DOTENV", "API_KEY", "BARE", "RAW", "REAL", "SHELL_SYNTAX")
 
@@ -103,3 +103,15 @@ def test_production_is_what_the_environment_says(
 ) -> None:
     monkeypatch.setenv("ERLEN_ENV", word)
     assert is_production() is production
+
+
+@pytest.mark.usefixtures("dotenv")
+def test_files_are_read_anew_and_what_they_say_no_longer_is_gone(folder: Path) -> None:
+    (folder / ".env").write_text("FROM_FILE=a\nFROM_DOTENV=a\nRAW=a")
+    former = load_files()
+    assert former == {"FROM_FILE": "a", "FROM_DOTENV": "a", "RAW": "a"}
+    os.environ["RAW"] = "changed since"
+    (folder / ".env").write_text("FROM_FILE=b\nRAW=b")
+    load_files_again(None, former)
+    found = [os.environ.get(name) for name in ("FROM_FILE", "FROM_DOTENV", "RAW")]
+    assert found == ["b", None, "changed since"]

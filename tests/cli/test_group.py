@@ -184,6 +184,15 @@ def test_cl8_asking_twice_for_the_context_is_harmless(app: Erlen, cli: AppGroup)
     assert output(app, "show") == "shop\n"
 
 
+def test_cl8_a_function_that_asks_for_the_context_itself_gets_it(app: Erlen, cli: AppGroup) -> None:
+    @cli.command(with_appcontext=False)
+    @with_appcontext
+    async def show() -> None:
+        click.echo(current_app.name)
+
+    assert output(app, "show") == "shop\n"
+
+
 def test_an_unknown_command_of_the_application_is_code_2(app: Erlen) -> None:
     assert app.test_cli_runner().invoke(args=["nope"]).exit_code == 2
 

@@ -1,13 +1,12 @@
 """Where the erlen command finds the application."""
 
-import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from erlen.cli.loader import NoAppError, load_again, load_app
+from erlen.cli.loader import NoAppError, check_place, load_again, load_app
 
 FILES = {
     "plain.py": "from erlen import Erlen, current_app, request\napp = Erlen('plain')\nother = Erlen('o')",
@@ -125,15 +124,33 @@ def test_b333_what_a_usual_file_has_in_its_place_is_told(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("level", "number"), [(None, 0), ("warning", 30)])
-def test_processes_load_what_the_environment_names(
+def test_processes_load_what_they_are_told(
     monkeypatch: pytest.MonkeyPatch, level: str | None, number: int
 ) -> None:
-    monkeypatch.setenv("ERLEN_APP", "plain:other")
-    monkeypatch.delenv("ERLEN_RUN_LOG_LEVEL", raising=False)
-    if level:
-        monkeypatch.setenv("ERLEN_RUN_LOG_LEVEL", level)
-    app = load_again()
-    assert (app.name, logging.getLogger("o").level) == ("o", number)
+    monkeypatch.setenv("ERLEN_SKIP_DOTENV", "1")
+    app = load_again("plain:other", level, None, {})
+    assert (app.name, app.logger.level) == ("o", number)
+
+
+def test_processes_raise_what_the_module_has_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ERLEN_SKIP_DOTENV", "1")
+    with pytest.raises(LookupError, match="no database") as caught:
+        load_again("failing", None, None, {})
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("spec", ["plain", "plain:nope", "failing", "syntax.py", "pack.nope", None])
+def test_what_may_be_there_is_let_pass(
+    spec: str | None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "app.py").write_text("def (")
+    check_place(spec)
+
+
+@pytest.mark.parametrize("spec", ["nope", "nope.sub:app", "nope.py"])
+def test_b333_what_is_not_there_is_told_without_an_import(spec: str) -> None:
+    with pytest.raises(NoAppError, match="There is no"):
+        check_place(spec)
 
 
 @pytest.mark.parametrize(

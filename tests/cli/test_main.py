@@ -49,10 +49,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def erlen(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
+def erlen(folder: Path, *args: str, code: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, or *code* in its place."""
     return subprocess.run(
-        [sys.executable, "-m", "erlen", *args],
+        [sys.executable, *(("-c", code) if code else ("-m", "erlen")), *args],
         cwd=folder,
         env={**os.environ, **env},
         text=True,
@@ -94,6 +94,13 @@ def test_cl1_the_application_is_named_by_option_or_environment(
     assert erlen(project, *args, "shout", "x", **env).stdout == "shop: X\n"
 
 
+def test_the_application_may_be_named_behind_the_command(project: Path) -> None:
+    (project / "app.py").rename(project / "shop.py")
+    table = erlen(project, "routes", "--app", "shop").stdout
+    assert table == erlen(project, "--app", "nowhere", "routes", "-A", "shop:app").stdout
+    assert "/items/<int:id>" in table
+
+
 @pytest.mark.parametrize(
     ("option", "debug"), [("--debug", "True"), ("--no-debug", "False"), (None, "True")]
 )
@@ -113,7 +120,8 @@ def test_cl1_versions_are_shown(project: Path) -> None:
 
 def test_cl6_help_lists_commands_of_both(app: Erlen) -> None:
     result = invoke(app, "--help")
-    names = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()]
+    listed = result.stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+    names = [line.split()[0] for line in listed.splitlines()]
     assert names == ["check", "new", "routes", "run", "shell", "shout"]
 
 
@@ -124,6 +132,30 @@ def test_commands_are_completed_by_shells(
     monkeypatch.setenv("_ERLEN_COMPLETE", f"{shell}_source")
     result = CliRunner().invoke(main, prog_name="erlen", complete_var="_ERLEN_COMPLETE")
     assert "_ERLEN_COMPLETE=" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        ("erlen r", ["plain,routes", "plain,run"]),
+        ("erlen sho", ["plain,shout"]),
+        ("erlen --app broken r", ["plain,routes", "plain,run"]),
+        ("erlen --app sh", ["file,sh"]),
+        ("erlen routes --app sh", ["file,sh"]),
+        ("erlen routes --sort m", ["plain,methods", "plain,match"]),
+        ("erlen run --log-level w", ["plain,warning"]),
+        ("erlen --deb", ["plain,--debug"]),
+    ],
+)
+def test_words_are_completed(project: Path, words: str, answers: list[str]) -> None:
+    done = erlen(
+        project,
+        COMP_WORDS=words,
+        COMP_CWORD=str(words.count(" ")),
+        _ERLEN_COMPLETE="bash_complete",
+        code="from erlen.cli.main import main; main(prog_name='erlen')",
+    )
+    assert (done.stdout.splitlines(), done.stderr) == (answers, "")
 
 
 def test_completion_writes_words_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,14 +169,66 @@ def test_completion_writes_words_only(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (result.stdout, result.stderr) == ("plain,routes\nplain,run\n", "")
 
 
-def test_cl6_help_is_shown_without_an_application(
+def test_cl6_help_is_shown_to_whoever_has_no_application_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = CliRunner(catch_exceptions=False).invoke(main, ["--help"])
-    assert result.exit_code == 0
-    assert "no package in" in result.stderr
-    assert "  routes" in result.stdout
+    result = CliRunner(catch_exceptions=False).invoke(main, ["-h"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith("  Begin with:  erlen new hello\n")
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
+        (["app.py"], "'app.py' is no command. If it is the application, write 'erlen --app app.py"),
+        (["shop:app"], "is no command. If it is the application, write 'erlen --app shop:app run'."),
+        (["--app", "nowhere", "run"], "There is no module 'nowhere', seen from"),
+        (["--app", "./no.py", "run"], "no.py'. Check the path that --app gives."),
+        (["--app", "app:shop", "run"], "'app' has no 'shop'. Check the name behind the colon"),
+        (["--app", "app:shop(", "run"], "'shop(' is neither a name nor a call with literal"),
+        (["--app", "app:item", "run"], "'app:item' cannot be called with these arguments: missing"),
+        (["--app", "app:os", "run"], "which is no erlen application. Name an instance of Erlen"),
+        (["--app", "broken", "run"], "broken.py, line 2): LookupError: no database"),
+        (["--app", "script", "run"], "script.py, line 2), by SystemExit(5). Put what is not for"),
+        (["--app", "typo", "run"], "typo.py, line 1): SyntaxError"),
+        (["--app"], "Option '--app' requires an argument."),
+        (["-e", "no.env", "run"], "File 'no.env' does not exist."),
+        (["run", "--port", "http"], "'http' is not a valid integer."),
+        (["run", "--port", "70000"], "There is no port 70000. Choose one up to 65535, or 0"),
+        (["run", "--host", "nowhere.invalid"], "Choose an address of this machine, for example"),
+        (["run", "--log-level", "loud"], "'loud' is not one of 'debug', 'info', 'warning'"),
+        (["run", "--workers", "0"], "0 is not in the range x>=1."),
+        (["run", "--key", "app.py"], "--key was given without --cert. Give the certificate, too."),
+        (["run", "--cert", "app.py"], "The certificate 'app.py' cannot be used with the key"),
+        (["routes", "--match", "items"], "--match 'items' is no request. Write 'GET /path'"),
+        (["routes", "--sort", "age"], "'age' is not one of 'endpoint', 'methods', 'host'"),
+        (["shell", "--python"], "No such option '--python'."),
+        (["check", "app"], "Got unexpected extra argument (app)"),
+        (["new"], "Missing argument 'NAME'."),
+        (["shout"], "Missing argument 'WORD'."),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_mistake_is_told_in_a_sentence_that_helps(
+    project: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
+) -> None:
+    (project / "script.py").write_text("import sys\nsys.exit(5)")
+    (project / "typo.py").write_text("def")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for name in ("app", "broken", "script", "typo"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    result = CliRunner(catch_exceptions=False).invoke(main, args)
+    sys.modules.pop("app", None)
+    assert result.exit_code in {2, 3}
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_cl6_help_is_shown_when_the_application_cannot_be_imported(project: Path) -> None:
@@ -184,6 +268,15 @@ def test_b333_two_candidates_are_code_2(project: Path) -> None:
 
 def test_an_unknown_command_is_code_2(app: Erlen) -> None:
     assert "No such command 'fly'" in invoke(app, "fly").stderr
+
+
+def test_a_mistyped_command_is_told_where_there_is_no_application(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["rn"])
+    assert (result.exit_code, "Did you mean 'run'?" in result.stderr) == (2, True)
+    assert "There is no app.py" in CliRunner().invoke(main, ["orders"]).stderr
 
 
 def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,11 @@ def test_its_key_is_its_own_and_not_for_others(folder: Path) -> None:
     ("name", "reason"),
     [
         ("my-shop", "'my-shop' cannot be the name of a package."),
+        ("my-shop", "a letter first: 'my_shop'."),
+        ("2nd", "a letter first: 'my_2nd'."),
+        ("site", "which the project needs. Take another, for example 'my_site'."),
         ("../shop", "'../shop' cannot be the name of a package."),
-        ("class", "'class' cannot be the name of a package."),
+        ("class", "a letter first: 'my_class'."),
         ("json", "A module has the name 'json' already"),
         ("tests", "A module has the name 'tests' already"),
         ("full", "is there already, and not an empty folder."),

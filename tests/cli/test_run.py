@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from erlen import Erlen, serving
-from erlen.cli import workers
 from erlen.cli.group import ScriptInfo
 from erlen.cli.main import main
+from erlen.serving import reloading, workers
+from erlen.serving.certificates import AdHoc
 
 
 @pytest.fixture
@@ -28,17 +30,28 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
 
     def record(name: str) -> Any:
-        return lambda app, host, port, **options: calls.append((name, host, port, options))
+        # An application, or what loads one.
+        return lambda _app, host, port, **options: calls.append((name, host, port, options))
 
     monkeypatch.setattr(serving, "run", record("run"))
-    monkeypatch.setattr(workers, "serve", record("serve"))
-    for name in ("ERLEN_APP", "ERLEN_DEBUG", "ERLEN_RUN_LOG_LEVEL", "ERLEN_ENV"):
+    monkeypatch.setattr(workers, "serve", record("workers"))
+    monkeypatch.setattr(reloading, "serve", record("reloading"))
+    for name in ("ERLEN_APP", "ERLEN_DEBUG", "ERLEN_ENV"):
         monkeypatch.setenv(name, "")  # so that what the command sets is undone
         monkeypatch.delenv(name)
     return calls
 
 
-def run(app: Erlen, *args: str, before: tuple[str, ...] = ()) -> Result:
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with an application that must not be imported."""
+    (tmp_path / "shop.py").write_text("raise LookupError('imported')")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(app: Erlen | None, *args: str, before: tuple[str, ...] = ("--app", "shop:app")) -> Result:
     runner = CliRunner(catch_exceptions=False)
     return runner.invoke(main, [*before, "run", *args], obj=ScriptInfo(app))
 
@@ -46,13 +59,9 @@ def run(app: Erlen, *args: str, before: tuple[str, ...] = ()) -> Result:
 @pytest.mark.parametrize(
     ("args", "given"),
     [
-        ([], (None, None, {"reload_from": None})),
-        (["--host", "::1", "--port", "0"], ("::1", 0, {"reload_from": None})),
-        (
-            ["-h", "::1", "-p", "80", "--reload"],
-            ("::1", 80, {"reload_from": "erlen.cli.loader:load_again"}),
-        ),
-        (["--log-level", "error"], (None, None, {"reload_from": None, "log_level": "error"})),
+        ([], (None, None, {})),
+        (["--host", "::1", "--port", "0"], ("::1", 0, {})),
+        (["--log-level", "error"], (None, None, {"log_level": "error"})),
     ],
 )
 def test_cl11_run_passes_its_options_on(
@@ -68,13 +77,46 @@ def test_cl1_options_come_from_the_environment(
     monkeypatch.setenv("ERLEN_RUN_HOST", "::1")
     monkeypatch.setenv("ERLEN_RUN_PORT", "8000")
     assert run(app).exit_code == 0
-    assert served == [("run", "::1", 8000, {"reload_from": None})]
+    assert served == [("run", "::1", 8000, {})]
 
 
-def test_debug_mode_reloads(app: Erlen, served: list[Any]) -> None:
+@pytest.mark.parametrize(("args", "debug"), [(["--reload"], False), (["--debug"], True)])
+def test_dv3_where_it_reloads_nothing_is_imported_here(
+    served: list[Any], args: list[str], debug: bool
+) -> None:
+    assert run(None, *args, "-h", "::1", "-p", "80").exit_code == 0
+    ((name, host, port, options),) = served
+    assert (name, host, port, options["debug"]) == ("reloading", "::1", 80, debug)
+
+
+def test_debug_mode_of_the_application_reloads(app: Erlen, served: list[Any]) -> None:
     app.debug = True
-    run(app)
-    assert served[0][3]["reload_from"] is not None
+    assert run(app).exit_code == 0
+    ((name, _host, _port, options),) = served
+    assert (name, options["debug"]) == ("reloading", True)
+
+
+def test_debug_mode_does_not_reload_when_told_so(app: Erlen, served: list[Any]) -> None:
+    assert run(app, "--debug", "--no-reload").exit_code == 0
+    assert served == [("run", None, None, {})]
+
+
+def test_cl11_extra_files_are_watched_with_those_of_the_environment(
+    served: list[Any], folder: Path
+) -> None:
+    (folder / "env").write_text("")
+    given = os.pathsep.join(["a.yaml", str(folder / "templates"), ""])
+    before = ("--env-file", "env", "--app", "shop")
+    assert run(None, "--reload", "--extra-files", given, before=before).exit_code == 0
+    names = ["a.yaml", "templates", ".env", ".erlenenv", ".flaskenv", "env"]
+    assert list(served[0][3]["watch"]) == [str(folder / name) for name in names]
+
+
+@pytest.mark.parametrize("spec", ["nope", "nope.sub:app", "nope.py"])
+def test_b333_what_is_not_there_is_not_waited_for(served: list[Any], spec: str) -> None:
+    result = run(None, "--reload", before=("--app", spec))
+    assert (result.exit_code, served) == (2, [])
+    assert "There is no" in result.stderr
 
 
 def test_cl1_debug_may_stand_behind_run(app: Erlen, served: list[Any]) -> None:
@@ -91,12 +133,11 @@ def test_p75_the_level_of_logs_is_that_of_the_application_too(
 
 def test_several_processes_serve_without_reload(app: Erlen, served: list[Any]) -> None:
     app.debug = True
-    args = ("--workers", "3", "--log-level", "info")
-    assert run(app, *args, before=("--app", "shop:app")).exit_code == 0
-    options = {"load_from": "erlen.cli.loader:load_again", "workers": 3, "log_level": "info"}
-    assert served == [("serve", None, None, options)]
-    assert os.environ["ERLEN_APP"] == "shop:app"
-    assert os.environ["ERLEN_RUN_LOG_LEVEL"] == "info"
+    assert run(app, "--workers", "3", "--log-level", "info").exit_code == 0
+    ((name, _host, _port, options),) = served
+    load = options.pop("load")
+    assert (name, options) == ("workers", {"workers": 3, "log_level": "info"})
+    assert load.args == ("shop:app", "info", None, {})
 
 
 def test_several_processes_cannot_reload(app: Erlen, served: list[Any]) -> None:
@@ -139,7 +180,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_cl11_a_certificate_is_passed_on(app: Erlen, served: list[Any], certificate: Path) -> None:
     cert, key = str(certificate / "cert.pem"), str(certificate / "key.pem")
     assert run(app, "--cert", cert, "--key", key).exit_code == 0
-    assert served[0][3] == {"reload_from": None, "ssl_certfile": cert, "ssl_keyfile": key}
+    assert served[0][3] == {"ssl_certfile": cert, "ssl_keyfile": key}
 
 
 def test_cl11_a_certificate_without_its_key_is_refused(
@@ -156,3 +197,36 @@ def test_cl11_a_key_without_its_certificate_is_refused(
     result = run(app, "--key", str(certificate / "key.pem"))
     assert (result.exit_code, served) == (2, [])
     assert "--key was given without --cert." in result.stderr
+
+
+def test_cl11_a_certificate_alone_may_have_the_key_in_its_file(
+    app: Erlen, served: list[Any], certificate: Path, tmp_path: Path
+) -> None:
+    both = tmp_path / "both.pem"
+    both.write_bytes(
+        (certificate / "cert.pem").read_bytes() + (certificate / "key.pem").read_bytes()
+    )
+    assert run(app, "--cert", str(both)).exit_code == 0
+    assert served[0][3] == {"ssl_certfile": str(both)}
+
+
+def test_cl11_a_certificate_is_made(app: Erlen, served: list[Any]) -> None:
+    assert run(app, "--cert", "adhoc").exit_code == 0
+    assert isinstance(served[0][3]["ssl_context_factory"], AdHoc)
+
+
+def test_cl11_a_certificate_that_is_made_has_its_own_key(
+    app: Erlen, served: list[Any], certificate: Path
+) -> None:
+    result = run(app, "--cert", "adhoc", "--key", str(certificate / "key.pem"))
+    assert (result.exit_code, served) == (2, [])
+    assert "which has a key of its own" in result.stderr
+
+
+def test_cl11_no_certificate_is_made_without_cryptography(
+    app: Erlen, served: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    result = run(app, "--cert", "adhoc")
+    assert (result.exit_code, served) == (2, [])
+    assert "Install it with: pip install cryptography." in result.stderr

@@ -54,6 +54,16 @@ async def test_b270_unknown_frames_and_commands_are_404(path: str) -> None:
         assert (await browser.command(page, path, {"source": "1"})).status_code == 404
 
 
+async def test_a_page_of_a_failure_learns_that_the_token_was_given() -> None:
+    async with browsing(new_app()) as browser:
+        page = await browser.open("/0")
+        assert (await browser.command(page, "unlocked")).json() == {"unlocked": False}
+        await browser.unlock(page)
+        again = await browser.open("/0")
+        assert (await browser.command(again, "unlocked")).json() == {"unlocked": True}
+        assert (await browser.command(again, "unlocked", origin="http://evil")).status_code == 403
+
+
 async def test_b270_failures_of_before_are_404() -> None:
     async with browsing(new_app()) as browser:
         page = await opened(browser)

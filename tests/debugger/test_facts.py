@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from erlen import Erlen
-from erlen.debugger.facts import facts_of, title_of
+from erlen.debugger.facts import facts_of
+from erlen.debugger.live import title_of
+from erlen.debugger.veil import Veil
 from tests.exchange.wire import scope_of
 
 
@@ -16,7 +18,8 @@ def facts_of_scope(**changes: Any) -> Any:
 
 def test_a_request_is_told() -> None:
     facts = facts_of_scope(method="POST", path="/a", query_string=b"page=2&token=x&a=%C3%A4")
-    assert (facts.kind, facts.title, facts.path) == ("request", "POST /a", "/a")
+    assert (facts.kind, facts.title, facts.method) == ("request", "POST /a", "POST")
+    assert facts.url == "http://example.com/a?…"
     assert facts.query == [("page", "2"), ("token", "***"), ("a", "ä")]
 
 
@@ -61,11 +64,25 @@ def test_servers_may_know_less() -> None:
     [
         (None, "", "Startup or shutdown"),
         ({"type": "lifespan"}, "startup", "Startup"),
+        ({"type": "lifespan"}, "lifespan", "Lifespan"),
+        (None, "import", "Import of the application"),
     ],
 )
 def test_a_lifespan_is_told(scope: Any, kind: str, title: str) -> None:
     facts = facts_of(copy_context(), scope, kind)
     assert (facts.kind, facts.title) == (kind or "lifespan", title)
+
+
+def test_b338_all_that_a_client_sends_is_veiled() -> None:
+    secret = "0123456789abcdef"
+    facts = facts_of_scope(
+        path=f"/{secret}",
+        query_string=f"a={secret}".encode(),
+        headers=[(b"host", b"localhost"), (b"x-own", secret.encode())],
+    )
+    facts.view_args, facts.body = [("a", secret)], [("b", secret)]
+    assert secret in repr(facts)
+    assert secret not in repr(facts.veiled(Veil({"SECRET_KEY": secret})))
 
 
 async def test_the_rule_that_matched_is_told() -> None:

@@ -97,8 +97,9 @@ async def inner() -> None:
 async def test_the_coroutines_that_awaited_are_told() -> None:
     with pytest.raises(ValueError, match="0") as caught:
         await outer()
-    names = [frame.function for frame in failure_of(caught.value).awaiting]
-    assert names[-2:] == ["outer", "inner"]
+    links = failure_of(caught.value).chain[0].awaiting
+    assert [(link.verb, link.function) for link in links][-1] == ("awaits", "inner")
+    assert [link.function for link in links][-2:] == ["outer", "inner"]
 
 
 class Hostile:

@@ -10,7 +10,8 @@ import jinja2
 import pytest
 
 from erlen.debugger.chain import unfold
-from erlen.debugger.frames import AROUND, Frame, frame_of, kind_of, place_of
+from erlen.debugger.frames import AROUND, Frame, frame_of, place_of
+from erlen.debugger.places import kind_of
 from tests.debugger.raising import loaded, raised
 
 
@@ -99,25 +100,10 @@ def test_a_trace_that_never_ran_is_not_marked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "kind"),
-    [
-        (json.__file__, "library"),
-        (pytest.__file__, "library"),
-        (unfold.__code__.co_filename, "library"),
-        ("<frozen importlib._bootstrap>", "library"),
-        (__file__, "own"),
-        ("<string>", "own"),
-    ],
-)
-def test_code_is_the_applications_or_a_librarys(file: str, kind: str) -> None:
-    assert kind_of(file) == kind
-
-
-@pytest.mark.parametrize(
     ("function", "file"),
     [
         (lambda: json.loads("{"), "json/decoder.py"),
-        (lambda: kind_of(None), "erlen/debugger/frames.py"),  # type: ignore[arg-type]  # on purpose
+        (lambda: kind_of(None), "erlen/debugger/places.py"),
         (lambda: jinja2.Environment().get_template("a"), "jinja2/environment.py"),
     ],
 )

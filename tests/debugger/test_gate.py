@@ -10,7 +10,6 @@ import pytest
 
 from erlen.debugger import Debugger
 from erlen.debugger.gate import Gate
-from erlen.exceptions import SetupError
 from erlen.protocols import Scope
 from tests.debugger.browsing import HTML, Browser, browsing, new_app, wrapped
 from tests.exchange.wire import scope_of
@@ -43,6 +42,36 @@ def test_b263_nothing_else_imports_the_debugger() -> None:
     assert done.stdout == "False\n"
 
 
+SERVES_A_FAILURE = """
+import sys, anyio, logging
+from erlen import Erlen
+from erlen.serving.debugging import debugged
+logging.disable()
+app = Erlen("shop")
+@app.get("/")
+async def index():
+    local = "hunter2"
+    raise ValueError(local)
+assert debugged(app, "127.0.0.1") is app
+async def main():
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    async with app.test_client() as client:
+        for accept in ("text/html", "application/json", "*/*"):
+            answer = await client.get("/", headers={"accept": accept})
+            assert answer.status_code == 500
+            for word in ("hunter2", "ValueError", "Traceback", "index", "_erlen"):
+                assert word not in answer.text, answer.text
+anyio.run(main)
+print([name for name in sys.modules if name.startswith("erlen.debugger")])
+"""
+
+
+def test_b263_production_tells_nothing_and_imports_nothing() -> None:
+    command = [sys.executable, "-c", SERVES_A_FAILURE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 @pytest.mark.parametrize(
     "path", ["/_erlen/", "/_erlen", "/_erlen/0123/0/evaluate", "/?__debugger__=1"]
 )
@@ -62,12 +91,6 @@ async def test_b263_without_debug_a_failure_is_the_applications() -> None:
         page = await browser.open("/0")
         assert (page.response.status_code, "ZeroDivision" in page.text) == (500, False)
         assert len(browser.debugger.failures) == 0
-
-
-def test_d21_production_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "ERLEN_ENV", "production")
-    with pytest.raises(SetupError, match="ERLEN_ENV is 'production'"):
-        wrapped(new_app())
 
 
 # --- only here ------------------------------------------------------------------------------------
@@ -149,6 +172,18 @@ async def test_b269_on_a_public_address_there_is_no_console(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_on_a_loopback_address_there_is(host: str) -> None:
     assert Gate(host=host).refusal == ""
+
+
+async def test_b276_where_there_is_no_console_no_address_promises_one() -> None:
+    async with browsing(new_app(), workers=4) as browser:
+        text = (await browser.http.get("/0")).text
+        problem = (await browser.http.get("/0", headers={"accept": "application/json"})).json()
+    assert text.endswith(
+        "\n\nThe console is off: 4 processes serve, and a failure is kept in one of "
+        "them. Serve with one worker.\n"
+    )
+    assert "page" not in problem
+    assert problem["exceptions"][0]["frames"][0]["code"]
 
 
 async def test_b276_of_several_workers_none_has_a_console() -> None:
@@ -299,20 +334,6 @@ def test_a_token_outlives_a_reload_with_its_cookie() -> None:
 def test_a_short_token_is_refused() -> None:
     with pytest.raises(ValueError, match="has 4 characters"):
         Gate("1234")
-
-
-@pytest.mark.parametrize(
-    ("options", "line"),
-    [
-        ({}, " * Debugger at /_erlen/, token: "),
-        ({"workers": 2}, " * The console is off: 2 processes serve"),
-    ],
-)
-def test_the_terminal_gets_one_line(
-    options: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Debugger(new_app(), **options)
-    assert capsys.readouterr().err.startswith(line)
 
 
 async def test_pages_are_neither_stored_nor_framed() -> None:

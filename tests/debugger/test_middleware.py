@@ -1,19 +1,21 @@
 """The outermost middleware in debug mode: what fails is kept, shown, and logged once."""
 
-import logging
+import traceback
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import anyio
 import pytest
 
-from erlen import Erlen, render_template_string, websocket
-from erlen.debugger import Debugger, desk, middleware
+from erlen import Erlen, Response, render_template_string, request, session, websocket
+from erlen.debugger import Debugger
 from erlen.protocols import ASGIApp, Message, Receive, Scope, Send
+from erlen.sessions import SecureCookieSessionInterface
 from tests.debugger.browsing import (
     HTML,
     LOCAL,
     Browser,
+    Page,
     browsing,
     exchange,
     failing,
@@ -65,6 +67,23 @@ async def test_a_failing_log_is_logged(caplog: pytest.LogCaptureFixture) -> None
     assert [record.getMessage() for record in caplog.records] == ["log_exception() failed."]
 
 
+async def test_without_debug_a_failing_background_task_is_not_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = new_app()
+    app.debug = False
+
+    async def send_mail() -> None:
+        raise RuntimeError("no server")
+
+    debugger = wrapped(app)
+    async with app.app_context():
+        app.add_background_task(send_mail)
+    await anyio.wait_all_tasks_blocked()
+    assert len(caplog.records) == 1
+    assert len(debugger.failures) == 0
+
+
 async def test_what_the_application_answers_itself_is_kept_too() -> None:
     app = new_app()
     app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -92,7 +111,8 @@ async def test_b275_after_the_start_the_connection_breaks(
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert str(error) == "in the middle"
     assert kinds(debugger) == [("request", "GET /stream")]
-    assert caplog.records == []  # the server logs
+    # By the application; the server is told not to do it again.
+    assert [record.getMessage() for record in caplog.records] == ["Exception on GET /stream"]
 
 
 async def test_a_failing_websocket_is_kept() -> None:
@@ -130,6 +150,47 @@ async def test_a_failing_background_task_is_kept() -> None:
     assert title.endswith("send_mail', started by GET /mail")
 
 
+async def test_a_failing_child_is_kept_with_where_it_was_started() -> None:
+    app = new_app()
+
+    async def fetch() -> None:
+        raise RuntimeError("in a child")
+
+    @app.get("/child")
+    async def child() -> str:
+        request.start_soon(fetch)
+        return "never sent"
+
+    async with browsing(app) as browser:
+        page = await browser.open("/child")
+        assert kinds(browser.debugger) == [("request", "GET /child")]
+    assert page.response.status_code == 500
+    assert "request.start_soon(fetch)" in page.text.partition("In a task of its own")[2]
+
+
+async def test_every_failure_has_a_page_of_its_own() -> None:
+    app = new_app()
+
+    async def send_mail() -> None:
+        raise RuntimeError("no server")
+
+    @app.get("/mail")
+    async def mail() -> str:
+        app.add_background_task(send_mail)
+        return "sent"
+
+    async with browsing(app) as browser:
+        await browser.open("/mail")
+        await anyio.wait_all_tasks_blocked()
+        await browser.unlock(await browser.open("/_erlen/"))
+        listed = (await browser.open("/_erlen/")).text
+        (failure,) = browser.debugger.failures
+        assert f'href="/_erlen/{failure.id}"' in listed
+        page = await browser.open(f"/_erlen/{failure.id}")
+        assert "app.add_background_task(send_mail)" in page.text.partition("In a task")[2]
+        assert (await browser.type(page, 0, "current_app.name"))["value"] == "'shop'"
+
+
 async def test_a_hook_at_the_end_that_fails_breaks_the_connection() -> None:
     app = new_app()
 
@@ -143,46 +204,94 @@ async def test_a_hook_at_the_end_that_fails_breaks_the_connection() -> None:
     assert kinds(debugger) == [("request", "GET /2")]
 
 
-# --- the last resorts -----------------------------------------------------------------------------
+# --- what a console needs later -------------------------------------------------------------------
 
 
-async def test_b274_where_the_page_fails_there_is_text(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: Any, **__: Any) -> None:
-        raise RuntimeError("in the page")
+def reading_app() -> Erlen:
+    app = new_app()
+    app.secret_key = "a key that is long enough"
 
-    monkeypatch.setattr(desk, "failure_page", broken)
-    async with browsing(new_app()) as browser:
-        answer = await browser.http.get("/0", headers=HTML)
-    assert answer.status_code == 500
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "ZeroDivisionError" in answer.text
-    assert caplog.messages == ["Exception on GET /0", "The page of a failure failed."]
+    @app.post("/fail")
+    async def fail() -> str:
+        raise ValueError(request.method)
 
+    @app.post("/read")
+    async def read() -> str:
+        await request.get_data()
+        raise ValueError(request.method)
 
-async def test_b274_where_the_text_fails_there_is_a_fixed_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def broken(*_: Any, **__: Any) -> bytes:
-        raise RuntimeError("in the page")
-
-    monkeypatch.setattr(desk, "as_text", broken)
-    monkeypatch.setattr(middleware, "as_text", broken)
-    async with browsing(new_app()) as browser:
-        answer = await browser.http.get("/0")
-    assert (answer.status_code, answer.text) == (500, "Internal Server Error\n")
+    return app
 
 
-async def test_a_client_that_leaves_during_the_answer_is_an_error_of_the_server() -> None:
-    async def send(_message: Message) -> None:
-        raise OSError("gone")
+async def failing_post(browser: Browser, path: str = "/fail", **options: Any) -> Page:
+    page = Page(await browser.http.post(path, headers=HTML, **options))
+    await browser.unlock(page)
+    return page
 
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
 
-    with pytest.raises(OSError, match="gone"):
-        await wrapped(failing(ValueError()))(local_scope(), receive, send)
+@pytest.mark.parametrize("path", ["/fail", "/read"])
+async def test_the_body_can_be_read_later(path: str) -> None:
+    async with browsing(reading_app()) as browser:
+        page = await failing_post(browser, path, data={"a": "1", "password": "hunter2"})
+        read = await browser.type(page, 0, "await request.get_data()")
+        form = await browser.type(page, 0, "(await request.form)['a']")
+    assert (read["value"], form["value"]) == ("b'a=1&password=hunter2'", "'1'")
+
+
+async def test_the_page_shows_the_form_without_reading_it() -> None:
+    async with browsing(reading_app()) as browser:
+        page = await failing_post(browser, data={"amount": "twelve", "password": "hunter2"})
+    assert "<h3>Form</h3>" in page.text
+    assert "<dd>twelve</dd>" in page.text
+    assert "hunter2" not in page.text
+
+
+async def test_a_session_that_cannot_be_opened_hinders_nothing() -> None:
+    class Broken(SecureCookieSessionInterface):
+        def open_session(self, app: Any, request: Any) -> Any:
+            raise OSError("no store")
+
+    app = reading_app()
+    app.session_interface = Broken()
+    async with browsing(app) as browser:
+        page = await failing_post(browser)
+        assert "POST" in page.text
+        assert "The exchange has ended" in (await browser.type(page, 0, "session['a']"))["error"]
+
+
+async def test_a_session_that_was_opened_stays_as_it_was() -> None:
+    app = reading_app()
+
+    @app.get("/in")
+    async def enter() -> str:
+        session["user"] = "ada"
+        raise ValueError
+
+    async with browsing(app) as browser:
+        page = await browser.open("/in")
+        await browser.unlock(page)
+        assert (await browser.type(page, 0, "session['user']"))["value"] == "'ada'"
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+async def test_b338_a_secret_key_is_masked_wherever_it_appears() -> None:
+    app = new_app()
+    key = app.secret_key = "a key that is long enough"
+
+    @app.get("/leak")
+    async def leak() -> str:
+        plain = key
+        error = ValueError(f"the key is {plain}")
+        error.add_note(plain)
+        raise error
+
+    async with browsing(app) as browser:
+        for accept in ("text/html", "application/json", "*/*"):
+            text = (await browser.http.get("/leak", headers={"accept": accept})).text
+            assert "the key is ***" in text
+            assert key not in text
 
 
 # --- the lifespan ---------------------------------------------------------------------------------
@@ -221,12 +330,11 @@ async def test_a_failed_startup_answers_every_request(caplog: pytest.LogCaptureF
     assert [kind for kind, _ in kinds(debugger)] == ["lifespan"]
 
 
-async def test_a_failed_startup_ends_a_websocket() -> None:
+async def test_a_failed_startup_refuses_websockets() -> None:
     debugger = wrapped(unable(new_app()))
     await exchange(debugger, {"type": "lifespan"}, *LIFESPAN)
-    _, error = await exchange(debugger, {**local_scope(), "type": "websocket"})
-    assert str(error) == "The application could not start."
-    assert str(error.__cause__) == "no database"  # type: ignore[union-attr]  # as above
+    sent, error = await exchange(debugger, {**local_scope(), "type": "websocket"})
+    assert (sent, error) == ([{"type": "websocket.close", "code": 1011}], None)
 
 
 async def test_a_later_startup_may_do_better() -> None:
@@ -308,14 +416,60 @@ async def test_responses_tell_how_long_their_parts_took() -> None:
         return await render_template_string("{{ 1 + 1 }}")
 
     timing = await timing_of(app, "/page")
-    assert set(timing) == {"match", "app", "template", "total"}
-    assert timing["app"] >= 20 > timing["match"]
-    assert timing["total"] >= timing["app"] >= timing["template"] > 0
+    assert set(timing) == {"match", "hooks", "view", "template", "send", "total"}
+    assert timing["view"] >= 20 > timing["match"]
+    assert timing["total"] >= timing["view"] >= timing["template"] > 0
 
 
-@pytest.mark.parametrize("path", ["/0", "/nowhere"])
-async def test_failing_ones_do_too(path: str) -> None:
-    assert set(await timing_of(new_app(), path)) == {"match", "app", "total"}
+async def test_hooks_are_timed_apart_from_the_view() -> None:
+    app = new_app()
+
+    @app.before_request
+    async def before() -> None:
+        await anyio.sleep(0.03)
+
+    @app.after_request
+    async def after(response: Response) -> Response:
+        await anyio.sleep(0.03)
+        return response
+
+    app.get("/page")(lambda: "")
+    timing = await timing_of(app, "/page")
+    assert timing["hooks"] >= 60 > timing["view"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("/0", {"match", "hooks", "view", "page", "total"}),
+        ("/nowhere", {"match", "hooks", "send", "total"}),
+    ],
+)
+async def test_failing_ones_do_too(path: str, parts: set[str]) -> None:
+    assert set(await timing_of(new_app(), path)) == parts
+
+
+async def test_a_view_is_wrapped_by_others_too() -> None:
+    app, called = new_app(), []
+
+    def around(view: Any) -> Any:
+        async def wrapping(**values: Any) -> Any:
+            called.append(values)
+            return await view(**values)
+
+        return wrapping
+
+    app.around_view = around
+    assert "view" in await timing_of(app, "/2")
+    assert called == [{"number": 2}]
+
+
+async def test_without_debug_no_view_is_wrapped() -> None:
+    app = new_app()
+    app.debug = False
+    app.get("/who")(lambda: "".join(frame.name for frame in traceback.extract_stack()))
+    async with browsing(app) as browser:
+        assert "timed" not in (await browser.open("/who")).text
 
 
 async def test_other_frameworks_tell_the_total() -> None:
@@ -328,10 +482,8 @@ async def test_signals_outside_of_exchanges_are_nobodys() -> None:
     debugger = wrapped(app)
     async with app.test_client() as client:  # beside the debugger
         assert (await client.get("/page")).status_code == 200
+        with pytest.raises(ZeroDivisionError):
+            await client.get("/0")
     async with app.app_context():
         assert await render_template_string("{{ 1 }}") == "1"
-    assert len(debugger.failures) == 0
-
-
-def test_the_package_logs_by_its_name() -> None:
-    assert middleware._logger() is logging.getLogger("erlen.debugger")
+    assert len(debugger.failures) == 1

@@ -3,6 +3,7 @@
 import io
 import sys
 import threading
+from collections.abc import Callable
 from contextvars import copy_context
 
 import pytest
@@ -49,6 +50,30 @@ def test_b272_a_gibibyte_is_cut() -> None:
     for _ in range(1024):
         output.write("x" * 1024)
     assert output.text() == "x" * (LIMIT - 1) + "y" + f"\n… {1024 * 1024 + 1} characters more"
+
+
+@pytest.mark.parametrize(
+    ("read", "got"),
+    [
+        (lambda: sys.stdin.read(), ""),  # noqa: PLW0108  # of the stream that is there then
+        (lambda: list(sys.stdin), []),
+        (lambda: sys.stdin.isatty(), False),  # noqa: PLW0108  # as above
+    ],
+)
+def test_b272_there_is_nothing_to_read(
+    read: Callable[[], object], got: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO("for the server\n")
+    monkeypatch.setattr(sys, "stdin", terminal)
+    outside = copy_context()
+    with Output().capturing():
+        assert read() == got
+        with pytest.raises(EOFError):
+            input()
+        assert outside.run(lambda: sys.stdin.readline()) == "for the server\n"  # noqa: PLW0108
+        terminal.seek(0)
+        assert outside.run(lambda: list(sys.stdin)) == ["for the server\n"]
+    assert sys.stdin is terminal
 
 
 def test_a_stream_that_somebody_else_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """The debugger's pages: what they show, and that nothing in them becomes markup."""
 
+import re
 from contextvars import copy_context
 from html.parser import HTMLParser
 from typing import Any
 
+import anyio
 import pytest
 
 from erlen.debugger.facts import facts_of
@@ -68,16 +70,18 @@ async def test_b273_nothing_becomes_markup() -> None:
 async def test_b273_overviews_make_no_markup_either() -> None:
     failures, live = Failures(), Live()
     failures.add(ValueError(XSS), scope_of(f"/{XSS}"))
-    live.leave(live.enter(scope_of(f"/{XSS}")))
-    live.enter(scope_of(f"/{XSS}"))
-    page = overview_page(failures, live, base="/_erlen/", key="k")
+    with live.entered(scope_of(f"/{XSS}")):
+        pass
+    with live.entered(scope_of(f"/{XSS}")):
+        page = overview_page(failures, live, base="/_erlen/", key="k")
     elements = Elements(page.body.decode())
     assert (elements.tags.count("script"), elements.tags.count("img")) == (1, 0)
 
 
 async def test_pages_load_nothing() -> None:
     text = await shown(raised(failing, 1))
-    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    rest = text.replace("http://www.w3.org/2000/svg", "").replace("GET http://example.com/", "")
+    assert "http://" not in rest
     assert not {"link", "img", "iframe", "object"} & set(Elements(text).tags) - {"link"}
 
 
@@ -94,9 +98,29 @@ async def test_a_page_shows_frames_source_and_values() -> None:
     assert text.count('class="frame own"') == 2
     assert "return <mark>sum(prices) / count</mark> / len(password)" in text
     assert "[1.5, 2.5]" in text
-    assert "hunter2" in text  # in the source, but
+    assert "hunter2" not in text
+    assert "password = &#39;***&#39;" in text  # the source
     assert "<dd>***</dd>" in text
     assert "awaits" in text
+
+
+async def test_a_page_tells_where_a_task_was_started() -> None:
+    app = new_app()
+
+    async def fetch(number: int) -> None:
+        raise ValueError(number)
+
+    @app.get("/group")
+    async def group() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fetch, 1)
+
+    async with browsing(app) as browser:
+        text = re.sub(r"<[^>]+>|\s+", " ", (await browser.open("/group")).text)
+        assert "tasks.start_soon(fetch, 1)" in text.partition("Member of the group")[2]
+        assert re.search(r"group +starts +test_a_page\S+fetch", text)
+        told = (await browser.http.get("/group")).text
+        assert re.search(r"group \(.*:\d+\) starts \S+fetch \(", told)
 
 
 async def test_frames_of_libraries_are_folded() -> None:

@@ -1,6 +1,8 @@
 """A failure as its client wants it."""
 
+import ast
 import json
+import time
 from contextvars import copy_context
 from typing import Any
 
@@ -101,6 +103,16 @@ def test_an_error_of_libraries_alone_keeps_its_frames() -> None:
     assert "in loads" in traceback_of(failure_of(error))
 
 
+def test_who_has_imported_a_syntax_error_is_left_out() -> None:
+    error = raised(ast.parse, "def f(:")
+    assert error.__traceback__ is not None
+    error.__traceback__ = error.__traceback__.tb_next
+    assert traceback_of(failure_of(error)).splitlines()[:2] == [
+        '  File "<unknown>", line 1',
+        "    def f(:",
+    ]
+
+
 class Unspeakable(Exception):
     def __getattribute__(self, name: str) -> Any:
         if name == "__suppress_context__":
@@ -123,6 +135,15 @@ def test_b274_a_chain_of_a_thousand_is_cut() -> None:
     assert "…" in text
 
 
+def test_b273_a_message_of_100_mb_holds_up_nobody() -> None:
+    failure = failure_of(ValueError("x" * 100_000_000 + "password='hunter2'"))
+    began = time.perf_counter()
+    text = traceback_of(failure)
+    assert time.perf_counter() - began < 2  # looking for secrets in all of it takes 10
+    assert len(text) < 300_000
+    assert text.endswith("xpassword='***'\n")
+
+
 def test_b274_an_outline_tells_how_many_are_left_out() -> None:
     error: Exception = ValueError(0)
     for number in range(90):
@@ -136,6 +157,15 @@ def test_b274_surrogates_are_escaped() -> None:
     failure = failure_of(ValueError("\ud800"))
     assert b"\\ud800" in as_text(failure, ADDRESS, hidden="")
     assert json.loads(as_problem(failure, ADDRESS, hidden=""))["detail"] == "ValueError: \ud800"
+
+
+@pytest.mark.parametrize("hidden", ["", "No."])
+def test_text_for_a_terminal_cannot_steer_it(hidden: str) -> None:
+    failure = failure_of(ValueError("\x1b[2J\x1b]0;title\x07 \u202e \u2028 \r über\ttab\nnext"))
+    text = as_text(failure, ADDRESS, hidden=hidden).decode()
+    assert "ValueError: \\x1b[2J\\x1b]0;title\\x07 \\u202e \\u2028 \\r über" in text
+    assert not set(text) & set("\x1b\x07\u202e\u2028\r\t")
+    assert "tab\nnext" in text
 
 
 def test_facts_without_a_scope_are_told() -> None:

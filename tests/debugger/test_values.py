@@ -66,7 +66,7 @@ def test_b273_a_container_that_holds_itself_ends() -> None:
 @pytest.mark.parametrize(
     "name",
     ["password", "DB_PASSWORD", "secret_key", "SECRET", "api_token", "Authorization", "cookie",
-     "Set-Cookie", "X-API-Key", "api_keys", "apikey", "credentials", "passwd"],
+     "Set-Cookie", "X-API-Key", "api_keys", "apikey", "credentials", "passwd", "passphrase"],
 )  # fmt: skip
 def test_b273_secrets_are_masked_by_name(name: str) -> None:
     assert is_secret(name)
@@ -78,6 +78,14 @@ def test_b273_secrets_are_masked_by_name(name: str) -> None:
 def test_common_words_are_no_secrets(name: str) -> None:
     assert not is_secret(name)
     assert shown(name, 1) == "1"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("page", "'page'"), ("0123456789abcdef", "***"), (b"0123456789abcdef", "***"), (7, "7")],
+)
+def test_b273_what_is_called_key_is_a_secret_when_it_is_long(value: object, text: str) -> None:
+    assert shown("key", value) == text
 
 
 def test_a_missing_secret_is_no_secret() -> None:

@@ -48,8 +48,8 @@ async def at_once(work: Work, times: int) -> int:
 
 
 async def test_no_more_run_at_once_than_there_are_threads() -> None:
-    assert file_work.limit_of_application() is DEFAULT
-    assert await at_once(Work(DEFAULT.size), 2 * DEFAULT.size) == DEFAULT.size
+    assert file_work.threads_of_application() is DEFAULT
+    assert await at_once(Work(DEFAULT.calls), 2 * DEFAULT.calls) == DEFAULT.calls
 
 
 @pytest.mark.parametrize("threads", [1, 3, 50])
@@ -57,7 +57,7 @@ async def test_p19_it_obeys_the_configuration_of_the_running_application(threads
     app = Erlen("files")
     app.config["FILE_THREADS"] = threads
     async with app.app_context():
-        assert file_work.limit_of_application().size == threads
+        assert file_work.threads_of_application().calls == threads
         assert await at_once(Work(threads), 2 * threads) == threads
 
 

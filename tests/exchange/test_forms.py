@@ -471,7 +471,7 @@ async def test_b119_a_full_disk_is_503_with_one_record(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     disk = FullDisk()
-    monkeypatch.setattr("erlen.exchange.spool.TemporaryFile", lambda: disk)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: disk)
     request = posted(sliced(LARGE, 64 * KIB))
     for _ in range(2):
         with pytest.raises(ServiceUnavailable):
@@ -488,7 +488,7 @@ async def test_b119_a_file_that_cannot_be_made_is_503(
     def fail() -> Any:
         raise OSError(code, "cannot")
 
-    monkeypatch.setattr("erlen.exchange.spool.TemporaryFile", fail)
+    monkeypatch.setattr("tempfile.TemporaryFile", fail)
     with pytest.raises(ServiceUnavailable):
         await posted(LARGE).files
     assert len(caplog.records) == 1

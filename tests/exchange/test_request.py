@@ -162,7 +162,7 @@ async def test_b094_a_large_text_is_parsed_beside_the_loop(extra: int) -> None:
     body = b'"' + b"x" * (JSON_THREAD_THRESHOLD - 2 + extra) + b'"'
     request = posted(body)
     provider = Recording()
-    object.__setattr__(request.settings, "json", provider)
+    request.settings = request.settings._replace(json=provider)
     assert len(await request.get_json()) == len(body) - 2
     assert (provider.threads != (threading.get_ident(),)) is bool(extra)
 

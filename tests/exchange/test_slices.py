@@ -31,7 +31,10 @@ async def test_the_bytes_are_those_of_the_body() -> None:
 
 
 @pytest.mark.parametrize("chunk", [16 * SLICE, SLICE // 2], ids=["one-message", "all-ready"])
-async def test_r9_others_run_between_slices(chunk: int) -> None:
+async def test_r9_others_run_when_it_is_their_turn(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erlen.exchange.slices.TURN_SECONDS", 0.0)
     turns = 0
 
     async def count() -> None:

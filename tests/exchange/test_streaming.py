@@ -190,7 +190,7 @@ class Outcome(BaseException):
     """As test runners have it: no Exception, and no cancellation either."""
 
 
-@pytest.mark.parametrize("kind", [LookupError, ExceptionGroup, KeyboardInterrupt, Outcome])
+@pytest.mark.parametrize("kind", [LookupError, OSError, ExceptionGroup, KeyboardInterrupt, Outcome])
 async def test_what_the_iterator_raises_comes_out_as_it_is(kind: type[BaseException]) -> None:
     failure = ExceptionGroup("", [LookupError()]) if kind is ExceptionGroup else kind()
 

@@ -637,7 +637,7 @@ async def test_who_waits_in_receive_gets_1001_when_the_application_ends() -> Non
     link = await opened()
     link.socket._receive = Gate(link)
     with anyio.CancelScope() as scope:
-        link.socket.begin(scope, lambda: None, None)
+        link.socket.begin(scope, lambda _: None, None)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.socket.go_away)
             with pytest.raises(WebSocketDisconnect) as caught:
@@ -649,7 +649,7 @@ async def test_who_waits_in_receive_gets_1001_when_the_application_ends() -> Non
 async def test_who_is_busy_may_answer_and_gets_1001_at_the_next_receive() -> None:
     link = await opened(text("unread"))
     with anyio.CancelScope() as scope:
-        link.socket.begin(scope, lambda: None, None)
+        link.socket.begin(scope, lambda _: None, None)
         await link.socket.go_away()
         assert scope.deadline - anyio.current_time() <= PATIENCE
         await link.socket.send("answer")

@@ -2,6 +2,7 @@
 
 import logging
 from time import monotonic
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -61,6 +62,21 @@ async def test_p30_who_sends_from_another_exchange_is_told() -> None:
         owner.reset(token)
         await anyio.sleep_forever()
     assert peer.view.cancelled_caught
+
+
+async def test_b192_who_sends_from_another_exchange_is_told_that_the_peer_is_gone() -> None:
+    async with at_work() as peer:
+        await peer.socket.accept()
+        peer.socket._send = fail_to_send
+        token = owner.set("another")
+        with pytest.raises(WebSocketDisconnect, match="1006"):
+            await peer.socket.send("lost")
+        owner.reset(token)
+    assert peer.socket.close_code == 1006
+
+
+async def fail_to_send(_message: Any) -> None:
+    raise OSError
 
 
 async def test_what_is_kept_says_after_the_exchange_that_it_is_closed() -> None:

@@ -23,6 +23,7 @@ SECTIONS = {
     "2.16 send_file": range(226, 237),
     "2.17 URLs, templates": range(237, 247),
     "2.18 sessions": range(247, 263),
+    "2.19 debugger console": range(263, 277),
     "2.20 WSGI inside": range(277, 297),
     "2.21 under WSGI": range(297, 307),
     "2.22 lifespan, hooks, background tasks": range(307, 321),
@@ -73,6 +74,8 @@ PARTLY = {
     244: "the debugger's pages",
     250: "applications that have one key and one cookie name share their sessions, on purpose",
     257: "background tasks are not built yet; a kept session stands for one",
+    269: "a way to open the console to other machines: there is none, by no option",
+    272: "os._exit() ends the server: the console runs what it is given",
     291: "the stall of the loop is bounded by what native routes take, over a socket",
     292: "200 clients in place of 10,000",
     293: "256 MiB in place of 1 GiB",
@@ -86,7 +89,7 @@ ROWS = {row for rows in SECTIONS.values() for row in rows}
 
 
 #: Where tests prove rows: here, and for proxies and WSGI where their other tests are.
-PLACES = ("hostile/test_*.py", "middleware/test_*.py", "wsgi/test_*.py",
+PLACES = ("hostile/test_*.py", "middleware/test_*.py", "wsgi/test_*.py", "debugger/test_*.py",
           "wire/test_forwarded.py", "integration/test_*wsgi*.py")  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from erlen.exceptions import SessionTooLargeError, SetupError
 from erlen.protocols import Message
 from erlen.serving import addresses, start
 from erlen.sessions.signing import SessionSigner
+from tests.debugger.browsing import browsing
 from tests.exchange.form_bodies import KIB, MIB, MULTIPART, URLENCODED, field, multipart
 from tests.hostile.harness import HOST, Answer, Bare, http_scope, left, part, text
 
@@ -38,7 +39,6 @@ ROWS = set(range(1, 38))
 LATER = {
     6: "lifetimes: a client that does not read its response is aborted",
     19: "middleware: headers on every response; files have nosniff (D-23), run() no Server (D-35)",
-    22: "the debugger",
     33: "lifetimes: background tasks",
     34: "lifetimes: a gate for concurrent exchanges",
 }
@@ -59,7 +59,7 @@ PARTLY = {
     31: "a send before the accept accepts, as in Quart",
     32: "middleware: the id of a request; command line: the access log and what it masks",
     36: "release: hashes, trusted publishing, a list of parts",
-    37: "command line: `erlen check --deploy`; debugger: masked locals",
+    37: "command line: `erlen check --deploy`; the debugger's masks are in tests/debugger/test_veil.py",
 }
 
 
@@ -443,6 +443,29 @@ def test_d21_debug_mode_is_off_unless_the_environment_or_the_code_asks_for_it(
         assert Erlen("x").debug is debug
 
 
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 200),
+        ({"host": "evil.example"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"x_forwarded_for": "127.0.0.1"}, 403),
+        ({"x_erlen_page": "0"}, 403),
+        ({"cookie": ""}, 403),
+    ],
+)
+async def test_d22_the_console_is_behind_its_gate(
+    app: Erlen, changes: dict[str, str], status: int
+) -> None:
+    app.debug = True
+    app.get("/fail")(lambda: 1 / 0)
+    async with browsing(app) as browser:
+        page = await browser.open("/fail")
+        await browser.unlock(page)
+        answer = await browser.command(page, "0/evaluate", {"source": "1"}, **changes)
+    assert answer.status_code == status
+
+
 async def test_d23_static_files_are_regular_files_within_the_folder(
     server: Bare, tmp_path: Path
 ) -> None:
@@ -555,9 +578,10 @@ async def test_d32_a_log_shows_a_path_escaped_and_cut(app: Erlen, server: Bare) 
 
 
 def test_d35_run_serves_loopback_by_h11_and_believes_no_proxy(app: Erlen) -> None:
-    options: dict[str, Any] = {**start.uvicorn_settings(app, reloads=False), "log_config": None}
+    settings = start.uvicorn_settings(app.config, in_haste=False)
+    options: dict[str, Any] = {**settings, "log_config": None}
     config = uvicorn.Config(app, **options)
-    assert addresses.choose(app, None, None) == ("127.0.0.1", 5000)
+    assert addresses.choose(None, None, None) == ("127.0.0.1", 5000)
     assert (config.http, config.h11_max_incomplete_event_size) == ("h11", 80 * KIB)
     assert (config.proxy_headers, config.server_header) == (False, False)
     assert config.reset_contextvars

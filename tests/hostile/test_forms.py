@@ -1,8 +1,8 @@
 """Catalogue 2.7 and 2.8: urlencoded and multipart bodies."""
 
+import errno
 import json
 import logging
-import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -479,7 +479,7 @@ def full_disk() -> Any:
 
 
 def no_directory() -> Any:
-    return tempfile.TemporaryFile(dir="/nowhere")
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory")
 
 
 @pytest.mark.parametrize(
@@ -489,7 +489,7 @@ def no_directory() -> Any:
 async def test_b119_a_disk_that_takes_nothing_is_503(
     server: Bare, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
 ) -> None:
-    monkeypatch.setattr("erlen.exchange.spool.TemporaryFile", make)
+    monkeypatch.setattr("tempfile.TemporaryFile", make)
     answer = await post(server, LARGE)
     assert answer.status == 503
     assert [record.levelno for record in answer.log] == [logging.ERROR]
@@ -499,7 +499,7 @@ async def test_b119_a_disk_that_takes_nothing_is_503(
 async def test_b119_a_disk_that_takes_nothing_costs_no_memory(
     server: Bare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("erlen.exchange.spool.TemporaryFile", full_disk)
+    monkeypatch.setattr("tempfile.TemporaryFile", full_disk)
     body = messages(*[LARGE[place : place + KIB] for place in range(0, len(LARGE), KIB)])
     await post(server, body)
     tracemalloc.start()

@@ -23,7 +23,7 @@ from erlen.wire.headers import Headers
 from erlen.wire.multidict import ImmutableMultiDict
 
 JSON = DefaultJSONProvider()
-coerce = Coercion(Response, JSON)
+coerce = Coercion(Response, JSON).respond
 RULE = Rule("/", endpoint="admin.index")
 
 
@@ -87,18 +87,18 @@ def test_a_response_is_itself() -> None:
 
 def test_a_plain_response_becomes_one_of_the_applications_class() -> None:
     response = Response("a", 201, {"X-A": "1"})
-    adopted = Coercion(Own, JSON)(response)
+    adopted = Coercion(Own, JSON).respond(response)
     assert adopted is response
     assert (type(adopted), adopted.status_code, adopted.headers["X-A"]) == (Own, 201, "1")
 
 
 def test_the_applications_class_makes_the_responses() -> None:
-    response = Coercion(Own, JSON)("a")
+    response = Coercion(Own, JSON).respond("a")
     assert (type(response), response.mimetype) == (Own, "text/plain")
 
 
 def test_an_exception_that_is_returned_is_its_page() -> None:
-    response = Coercion(Own, JSON)(NotFound())
+    response = Coercion(Own, JSON).respond(NotFound())
     assert (type(response), response.status_code) == (Own, 404)
     assert b"<h1>Not Found</h1>" in response.data
 
@@ -276,7 +276,7 @@ def test_bd8_only_debug_mode_names_the_missing_key(debug: bool, shown: bool) -> 
 
 
 def test_a_stream_of_events_is_of_the_applications_class() -> None:
-    response = Coercion(Own, JSON)(EventStream(["news"]))
+    response = Coercion(Own, JSON).respond(EventStream(["news"]))
     assert (type(response), response.mimetype) == (Own, "text/event-stream")
 
 

@@ -11,12 +11,8 @@ from erlen.threads import Threads
 def taken(app: Erlen) -> dict[str, int]:
     """Return how much of each limit of this event loop is taken or waited for."""
     counts = {"anyio's threads": to_thread.current_default_thread_limiter().borrowed_tokens}
-    assert app._plan is not None
-    files = app._plan._settings.file_limit._in_loop.get(None)
-    if files is not None:
-        counts["the threads for files"] = files.borrowed_tokens
     for threads in pools(app):
-        for name, places in threads._limits()._asdict().items():
+        for name, places in threads._in_loop().limits._asdict().items():
             counts[f"the places of {name}"] = places.taken + places.waiting
     return {name: count for name, count in counts.items() if count}
 

@@ -253,7 +253,7 @@ def test_every_name_of_a_request_is_here_too() -> None:
     assert own == awaited | others | ahead
     typed = {*dir(BlockingRequest), *BlockingRequest.__annotations__}
     names = {name for name in dir(Request) if not name.startswith("_")}
-    assert names - typed == {"on_json_loading_failed", "shield"}
+    assert names - typed == {"body", "on_json_loading_failed", "shield"}
 
 
 async def test_a_def_view_asks_whether_its_client_is_there(app: Erlen) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from erlen.exceptions import WireError
 from erlen.wire import section
 from erlen.wire.headers import RequestHeaders
-from erlen.wire.section import check_block
+from erlen.wire.section import check_block, is_sound
 
 
 def refuse(raw: Any, **limits: int) -> int:
@@ -177,4 +177,47 @@ def test_admission_raises_only_wire_errors_and_admits_what_headers_admit(
     except WireError:
         return
     assert set(block) == {name.lower() for name, _ in raw}
-    assert len(RequestHeaders(raw, block).copy()) == len(raw)
+    assert len(RequestHeaders(raw).copy()) == len(raw)
+
+
+HOST = (b"host", b"example.com")
+
+
+def test_a_section_is_sound_when_its_fields_are_and_it_names_a_host() -> None:
+    assert is_sound([HOST, (b"accept", b"*/*"), (b"cookie", b"a=b")], 200, 65536)
+    assert not is_sound([(b"accept", b"*/*")], 200, 65536)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [HOST, (b"x y", b"1")],
+        [HOST, (b"x", b"a\r\nb")],
+        [HOST, HOST],
+        [(b"host", b"a/b")],
+        [HOST, [b"x", b"1"]],
+        (HOST,),
+        iter([HOST]),
+        [HOST, (b"x", 1)],
+        [HOST] + [(b"x%d" % number, b"1") for number in range(200)],
+        [HOST, (b"x", b"1" * 65536)],
+    ],
+    ids=["name", "value", "twice", "host", "list", "tuple", "iterator", "text", "many", "long"],
+)
+def test_what_is_not_beyond_doubt_is_not_sound(headers: Any) -> None:
+    assert not is_sound(headers, 200, 65536)
+
+
+def test_a_section_is_kept_only_if_it_proves_nobody_and_is_short() -> None:
+    many = [HOST, *[(b"accept", b"*/*")] * section.KNOWN_FIELDS]
+    for headers in ([HOST, (b"cookie", b"secret")], [HOST, (b"authorization", b"secret")], many):
+        is_sound(headers, 200, 65536)
+        assert tuple(headers) not in section._known
+    assert is_sound([HOST], 200, 65536)
+    assert (HOST,) in section._known
+
+
+def test_sections_that_a_client_invents_do_not_fill_the_memory() -> None:
+    for number in range(section._KNOWN_KEPT + 2):
+        assert is_sound([HOST, (b"user-agent", b"%d" % number)], 200, 65536)
+    assert len(section._known) <= section._KNOWN_KEPT

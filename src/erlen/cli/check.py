@@ -13,7 +13,7 @@ from erlen.cli.group import ScriptInfo
 from erlen.cli.link_calls import in_python, in_templates
 
 
-@click.command("check")
+@click.command("check", short_help="Find mistakes without serving.")
 @click.option("--deploy", is_flag=True, help="Find unsafe settings, too.")
 @click.pass_obj
 def check_command(info: ScriptInfo, deploy: bool) -> None:

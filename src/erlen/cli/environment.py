@@ -1,7 +1,7 @@
 """Floor 8: what files like ``.env`` add to the environment, and whether this is production."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def tell(line: str) -> None:
     click.echo(f" * {line}", err=True)
 
 
-def load_files(given: str | None = None, tell: Callable[[str], object] = tell) -> None:
+def load_files(given: str | None = None, tell: Callable[[str], object] = tell) -> dict[str, str]:
     """Add what the files say to the environment; what is set there already stays.
 
     Values are taken as they are: nothing is executed, and ``${NAME}`` stands for itself.
@@ -34,14 +34,18 @@ def load_files(given: str | None = None, tell: Callable[[str], object] = tell) -
             off.
         tell: Takes remarks, each a line.
 
+    Returns:
+        What was added.
+
     Raises:
         click.UsageError: *given* cannot be read, because it is no text or python-dotenv lacks.
     """
     paths = [Path(given)] if given else []
     if os.environ.get("ERLEN_SKIP_DOTENV", "0") in {"", "0"}:
         paths += _nearest(FILES)
+    added: dict[str, str] = {}
     if not paths:
-        return
+        return added
     try:
         read: Any = import_module("dotenv").dotenv_values
     except ImportError:
@@ -50,7 +54,7 @@ def load_files(given: str | None = None, tell: Callable[[str], object] = tell) -
         if given:
             raise click.UsageError(f"{names} is read by python-dotenv. {advice}") from None
         tell(f"{names} was not read, for lack of python-dotenv. {advice}")
-        return
+        return added
     for path in paths:
         try:
             values = read(path, interpolate=False, encoding="utf-8")
@@ -61,8 +65,22 @@ def load_files(given: str | None = None, tell: Callable[[str], object] = tell) -
         if warning := _secret_for_all(path, values):
             tell(warning)
         for name, value in values.items():
-            if value is not None:
-                os.environ.setdefault(name, value)
+            if value is not None and name not in os.environ:
+                os.environ[name] = added[name] = value
+    return added
+
+
+def load_files_again(given: str | None, former: Mapping[str, str]) -> None:
+    """Read the files anew, in a process whose environment has what they have said before.
+
+    Args:
+        given: As for :func:`load_files`.
+        former: What that has returned. What was changed since stays.
+    """
+    for name, value in former.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    load_files(given, tell=lambda _line: None)
 
 
 def _nearest(names: Iterable[str]) -> Iterator[Path]:

@@ -26,12 +26,16 @@ class ScriptInfo:
     Attributes:
         spec: Where the application is, as ``--app`` says; ``None`` to look for it.
         show_traceback: Whether an application that cannot be imported shows the whole traceback.
+        env_file: A file for the environment that was named on the command line.
+        from_files: What such files have added to the environment.
     """
 
     def __init__(self, app: Erlen | None = None) -> None:
         """*app* is used instead of one that is imported."""
         self.spec: str | None = None
         self.show_traceback = False
+        self.env_file: str | None = None
+        self.from_files: dict[str, str] = {}
         self._app = app
 
     def load_app(self) -> Erlen:
@@ -78,8 +82,18 @@ def with_appcontext(function: Callable[..., Any]) -> Callable[..., Any]:
     return _decided(run)
 
 
+def awaited(command: click.Command) -> click.Command:
+    """Return *command*, or a copy whose functions are awaited when they are ``async def``.
+
+    For commands that ask for a context themselves, or need none.
+    """
+    return _wrapped(command, _without_appcontext)
+
+
 def _without_appcontext(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a command's function awaited when it is ``async def``, and nothing else."""
+    if hasattr(function, _DECIDED):
+        return function
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -174,7 +188,14 @@ def _decorator(register: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
 
 
 def _in_context(command: click.Command) -> click.Command:
-    """Return *command*, or a copy whose functions run in the application's context.
+    """Return *command*, or a copy whose functions run in the application's context."""
+    return _wrapped(command, with_appcontext)
+
+
+def _wrapped(
+    command: click.Command, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> click.Command:
+    """Return *command* with wrapped functions, those of plain groups within included.
 
     A copy, because a command may belong to several programs.
     """
@@ -183,8 +204,8 @@ def _in_context(command: click.Command) -> click.Command:
         return command
     made = copy.copy(command)
     if made.callback is not None:
-        made.callback = with_appcontext(made.callback)
+        made.callback = wrap(made.callback)
     if is_plain_group:
         assert isinstance(made, click.Group)
-        made.commands = {name: _in_context(each) for name, each in made.commands.items()}
+        made.commands = {name: _wrapped(each, wrap) for name, each in made.commands.items()}
     return made

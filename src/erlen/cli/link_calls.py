@@ -49,7 +49,7 @@ class Unreadable(NamedTuple):
 
 def in_python(app: Erlen) -> Iterator[LinkCall | Unreadable]:
     """Give the calls in the modules of *app* and of its blueprints."""
-    for file in sorted(_python_files(app)):
+    for file in sorted(python_files(app)):
         try:
             tree = ast.parse(file.read_bytes(), str(file))
         except (SyntaxError, ValueError) as error:
@@ -62,7 +62,7 @@ def in_python(app: Erlen) -> Iterator[LinkCall | Unreadable]:
                     yield call
 
 
-def _python_files(app: Erlen) -> set[Path]:
+def python_files(app: Erlen) -> set[Path]:
     """Return all files of the packages of *app* and its blueprints; of single modules, what loaded.
 
     Beside a single module may lie anything: tests, scripts, a virtual environment.

@@ -1,16 +1,26 @@
 """Floor 8: find the application that ``--app`` names, and say plainly why it cannot be found."""
 
 import ast
+import importlib.util
 import inspect
-import os
 import re
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from erlen.app import Erlen
-from erlen.cli.modules import NoAppError, default_path, find_module, guarded, import_module
+from erlen.cli.environment import load_files_again
+from erlen.cli.modules import (
+    NoAppError,
+    RaisedError,
+    default_path,
+    find_module,
+    guarded,
+    import_module,
+    no_module,
+)
 
-__all__ = ["NoAppError", "load_again", "load_app"]
+__all__ = ["NoAppError", "check_place", "load_again", "load_app"]
 
 
 def load_app(spec: str | None = None) -> Erlen:
@@ -25,8 +35,7 @@ def load_app(spec: str | None = None) -> Erlen:
     Raises:
         NoAppError: Says what was looked for and what to write instead.
     """
-    # A drive letter's colon is followed by a slash: C:\\project\\app.py:app.
-    path, _, name = re.sub(r":(?![\\/])", "\0", spec or default_path(), count=1).partition("\0")
+    path, name = _split(spec or default_path())
     module = import_module(find_module(path))
     found = _named(module, name) if name else _best(module)
     if not isinstance(found, Erlen):
@@ -37,17 +46,58 @@ def load_app(spec: str | None = None) -> Erlen:
     return found
 
 
-def load_again() -> Erlen:
-    """Import the application of ``ERLEN_APP``: what processes serve that ``erlen run`` starts."""
-    app = load_app(os.environ.get("ERLEN_APP"))
-    set_log_level(app, os.environ.get("ERLEN_RUN_LOG_LEVEL"))
-    return app
+def check_place(spec: str | None) -> None:
+    """Refuse a module that is not there, as far as can be seen without importing anything.
+
+    Raises:
+        NoAppError: Says what was looked for and what to write instead.
+    """
+    name = find_module(_split(spec or default_path())[0])
+    if importlib.util.find_spec(name.partition(".")[0]) is None:
+        raise no_module(name)
+
+
+def load_again(
+    spec: str | None,
+    log_level: str | None,
+    env_file: str | None,
+    from_files: Mapping[str, str],
+) -> Erlen:
+    """Import the application in a process that ``erlen run`` has started.
+
+    Args:
+        spec: As :func:`load_app` takes it.
+        log_level: As :func:`set_log_level` takes it.
+        env_file: A file for the environment, besides those that are always looked for.
+        from_files: What such files have given; they are read anew.
+
+    Raises:
+        NoAppError: There is no application to be found.
+        BaseException: What the user's modules raise, as it is.
+    """
+    load_files_again(env_file, from_files)
+    try:
+        app = load_app(spec)
+    except RaisedError as error:
+        raised = error.__cause__
+        assert raised is not None
+    else:
+        set_log_level(app, log_level)
+        return app
+    raise raised
 
 
 def set_log_level(app: Erlen, level: str | None) -> None:
     """Set the level of the application's logger, a word as ``--log-level`` takes it."""
     if level is not None:
         app.logger.setLevel(level.upper())
+
+
+def _split(spec: str) -> tuple[str, str]:
+    """Split into the module and what is named in it, ``""`` for nothing."""
+    # A drive letter's colon is followed by a slash: C:\\project\\app.py:app.
+    path, _, name = re.sub(r":(?![\\/])", "\0", spec, count=1).partition("\0")
+    return path, name
 
 
 def _best(module: ModuleType) -> Any:

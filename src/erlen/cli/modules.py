@@ -39,6 +39,14 @@ class NoAppError(click.ClickException):
         super().show(file)
 
 
+class NothingHereError(NoAppError):
+    """Nobody has said where the application is, and there is none in the usual places."""
+
+
+class RaisedError(NoAppError):
+    """Code of the user's has raised something, which is the cause of this."""
+
+
 def default_path() -> str:
     """Return where the application is when nobody says it: a usual file, or the only package.
 
@@ -67,9 +75,10 @@ def default_path() -> str:
             f"There are {len(names)} packages in {str(here)!r}: {', '.join(names)}. "
             f"Say which one is the application, for example --app ./{names[0]}."
         )
-    raise NoAppError(
+    raise NothingHereError(
         f"There is no {', '.join(DEFAULT_FILES)} and no package in {str(here)!r}, and no --app was "
-        "given. Name the application with --app module:name or in ERLEN_APP."
+        "given. Name the application with --app module:name or in ERLEN_APP, or make one with "
+        "'erlen new NAME'."
     )
 
 
@@ -120,12 +129,17 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-        raise NoAppError(
-            f"There is no module {name!r}, seen from {str(Path.cwd())!r}. "
-            "Check the name that --app gives, and the directory you are in."
-        ) from error
+        raise no_module(name) from error
     finally:
         os.environ.pop("ERLEN_LOADING", None)
+
+
+def no_module(name: str) -> NoAppError:
+    """Return the error that says that a module does not exist."""
+    return NoAppError(
+        f"There is no module {name!r}, seen from {str(Path.cwd())!r}. "
+        "Check the name that --app gives, and the directory you are in."
+    )
 
 
 def guarded(what: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -134,14 +148,19 @@ def guarded(what: str, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -
         return call(*args, **kwargs)
     except NoAppError:
         raise
+    except SystemExit as error:
+        raise RaisedError(
+            f"{what} ended the program{_place(error)}, by SystemExit({error.code!r}). Put what is "
+            "not for the 'erlen' command below 'if __name__ == \"__main__\":'."
+        ) from error
     except Exception as error:
-        raise NoAppError(
+        raise RaisedError(
             f"{what} failed{_place(error)}: {type(error).__name__}: {error}\n"
             "Use 'erlen --traceback' to see the whole traceback."
         ) from error
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Return where the user's code raised *error*: a file and a line."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({error.filename}, line {error.lineno})"

@@ -1,6 +1,7 @@
 """Floor 8: ``erlen new``."""
 
 import keyword
+import re
 import secrets
 import sys
 from collections.abc import Iterator
@@ -17,18 +18,19 @@ _NAMES = {"env": ".env", "gitignore": ".gitignore"}
 _TAKEN = frozenset({"erlen", "pytest", "tests"}) | sys.stdlib_module_names
 
 
-@click.command("new")
+@click.command("new", short_help="Make a small project.")
 @click.argument("name")
 def new_command(name: str) -> None:
     """Make a small project in the folder NAME: an application, a page and its tests."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise click.UsageError(
             f"{name!r} cannot be the name of a package. "
-            "Take letters, digits and underscores, a letter first."
+            f"Take letters, digits and underscores, a letter first: {_instead_of(name)!r}."
         )
     if name in _TAKEN:
         raise click.UsageError(
-            f"A module has the name {name!r} already, which the project needs. Take another."
+            f"A module has the name {name!r} already, which the project needs. "
+            f"Take another, for example 'my_{name}'."
         )
     folder = Path(name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -47,6 +49,12 @@ def new_command(name: str) -> None:
         )
         click.echo(f"  {target}")
     click.echo(f"\nServe it with:\n\n  cd {name}\n  erlen run --debug")
+
+
+def _instead_of(name: str) -> str:
+    """Return the name of a package that is like one that cannot be."""
+    letters = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    return letters if letters.isidentifier() and not keyword.iskeyword(letters) else f"my_{letters}"
 
 
 def _templates(folder: Traversable, path: Path, name: str) -> Iterator[tuple[Path, str]]:

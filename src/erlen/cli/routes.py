@@ -15,7 +15,7 @@ _COLUMNS = ("Endpoint", "Methods", "Host", "Rule")
 _SORTS = ("endpoint", "methods", "host", "rule", "match")
 
 
-@click.command("routes")
+@click.command("routes", short_help="Show the rules, or what becomes of a request.")
 @click.option(
     "--sort", "-s", type=click.Choice(_SORTS), default="endpoint", show_default=True,
     help="Column to sort by; 'match' is the order of declaration.",

@@ -12,7 +12,7 @@ from erlen.links import url_for
 from erlen.proxies import g
 
 
-@click.command("shell")
+@click.command("shell", short_help="Open a Python prompt that awaits.")
 @click.option("--plain", is_flag=True, help="Use neither IPython nor ptpython.")
 @click.pass_obj
 def shell_command(info: ScriptInfo, plain: bool) -> None:

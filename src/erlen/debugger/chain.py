@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from erlen.debugger.frames import Frame, frame_of, place_of
+from erlen.debugger.starts import Link, Start
 from erlen.debugger.values import cut
 
 #: Exceptions of one failure that are shown, and frames of each: outermost and innermost ones.
@@ -32,6 +33,8 @@ class Raised:
         notes: What ``add_note`` has added.
         frames: The innermost first.
         omitted: How many more there were, between the outermost and the innermost.
+        task: The start of the task that has told of it, when that is known: an exception that has
+            not left its task has no frame yet that the task begins with.
     """
 
     relation: str
@@ -41,11 +44,35 @@ class Raised:
     notes: list[str] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     omitted: int = 0
+    task: Start | None = None
 
     @property
     def line(self) -> str:
         """``"ValueError: what it says"``."""
         return f"{self.name}: {self.message}" if self.message else self.name
+
+    @property
+    def started(self) -> Start | None:
+        """Where the innermost task was started that it came out of, if that is known."""
+        starts = (*(frame.started for frame in self.frames), self.task)
+        return next((start for start in starts if start and start.links), None)
+
+    @property
+    def awaiting(self) -> list[Link]:
+        """The functions of the application that led here, the outermost first.
+
+        Those are the coroutines that awaited one another; for a task those, too, that led to its
+        start.
+        """
+        links = [*self.task.links] if self.task else []
+        verb = "starts" if links else ""
+        for frame in reversed(self.frames):
+            if frame.started is not None and frame.started.links:
+                links, verb = [*frame.started.links], "starts"
+            if frame.is_async and frame.kind == "own":
+                links.append(Link(verb, frame.function, frame.file, frame.number))
+                verb = "awaits"
+        return links
 
 
 def unfold(error: BaseException) -> tuple[list[Raised], int]:

@@ -39,13 +39,19 @@ class _Refused(Exception):
 
 
 class Desk:
-    """Answers for the debugger, behind its gate."""
+    """Answers for the debugger, behind its gate.
+
+    Attributes:
+        gate: Who is let in.
+        failures: What is shown to them, and what :attr:`live` knows.
+        live: What goes on.
+    """
 
     def __init__(self, gate: Gate, failures: Failures, live: Live) -> None:
         """*failures* and *live* are shown to whom *gate* lets in."""
-        self._gate = gate
-        self._failures = failures
-        self._live = live
+        self.gate = gate
+        self.failures = failures
+        self.live = live
 
     def answers(self, scope: Scope) -> bool:
         """Whether a request is for an address of the debugger."""
@@ -70,25 +76,25 @@ class Desk:
 
     async def answer_failure(self, failure: Failure, scope: Scope, send: Send) -> None:
         """Answer the request that failed: 500, with as much as its client may see."""
-        hidden = self._gate.why_hidden(scope)
+        hidden = self.gate.why_hidden(scope)
         address = f"{_origin(scope)}{_base(scope)}{failure.id}"
         kind = wanted(scope)
         if kind == HTML:
             await self._send_page(scope, send, 500, await self._failure_page(failure, scope))
             return
         write = as_text if kind == TEXT else as_problem
-        body = write(failure, address, hidden=hidden)
+        body = write(failure, address, hidden=hidden, refusal=self.gate.refusal)
         await self._send(scope, send, 500, [(b"content-type", _typed(kind))], body)
 
     async def _failure_page(self, failure: Failure, scope: Scope) -> Page:
-        hidden = self._gate.why_hidden(scope)
+        hidden = self.gate.why_hidden(scope)
         return failure_page(
             failure,
             {} if hidden else await failure.locals(),
             base=_base(scope),
-            key="" if hidden else self._gate.page_key(failure.id),
-            unlocked=self._gate.is_unlocked(scope),
-            notice=hidden or self._gate.refusal,
+            key="" if hidden else self.gate.page_key(failure.id),
+            unlocked=self.gate.is_unlocked(scope),
+            notice=hidden or self.gate.refusal,
         )
 
     async def _page(self, scope: Scope) -> Page | None:
@@ -97,20 +103,21 @@ class Desk:
         Raises:
             _Refused: 403 for a client from elsewhere, 404 for what is not there.
         """
-        if hidden := self._gate.why_hidden(scope):
+        if hidden := self.gate.why_hidden(scope):
             raise _Refused(403, hidden)
         name = _path(scope).removeprefix(PATH.rstrip("/")).removeprefix("/")
         if "/" in name:
             return None
-        key = self._gate.page_key(name)
-        if not self._gate.is_unlocked(scope):
-            return locked_page(base=_base(scope), page=name, key=key, notice=self._gate.refusal)
-        if not name:
-            return overview_page(self._failures, self._live, base=_base(scope), key=key)
-        return await self._failure_page(self._find(name), scope)
+        key = self.gate.page_key(name)
+        failure = self._find(name) if name else None
+        if not self.gate.is_unlocked(scope):
+            return locked_page(base=_base(scope), page=name, key=key, notice=self.gate.refusal)
+        if failure is None:
+            return overview_page(self.failures, self.live, base=_base(scope), key=key)
+        return await self._failure_page(failure, scope)
 
     def _find(self, name: str) -> Failure:
-        failure = self._failures.find(name)
+        failure = self.failures.find(name)
         if failure is None:
             raise _Refused(404, "This failure was let go: the last 16 are kept, by this process.")
         return failure
@@ -118,19 +125,23 @@ class Desk:
     # --- commands ---------------------------------------------------------------------------------
 
     async def _obey(self, scope: Scope, receive: Receive) -> tuple[RawHeaders, dict[str, Any]]:
-        """Carry out a command: ``unlock``, or ``<failure>/<frame>/<what>``.
+        """Carry out a command: ``unlock``, ``unlocked``, or ``<failure>/<frame>/<what>``.
 
         Raises:
             _Refused: It is not carried out.
         """
         page, _, rest = _path(scope).removeprefix(PATH).rpartition("/")
         page, _, index = page.partition("/")
-        if refused := self._gate.why_refused(scope, page):
+        if refused := self.gate.why_refused(scope, page):
             raise _Refused(403, refused)
         given = await _read(receive)
         if rest == "unlock" and not index:
             return self._unlock(scope, given), {"unlocked": True}
-        if not self._gate.is_unlocked(scope):
+        is_unlocked = self.gate.is_unlocked(scope)
+        if rest == "unlocked" and not index:
+            # Only here the page of a failure learns it: its own address is not sent the cookie.
+            return [], {"unlocked": is_unlocked}
+        if not is_unlocked:
             raise _Refused(403, "The console is locked. Give the token from the terminal.")
         command = _COMMANDS.get(rest)
         console = self._find(page).console(int(index)) if _is_index(index) else None
@@ -139,9 +150,9 @@ class Desk:
         return [], await command(console, str(given.get("source", "")))
 
     def _unlock(self, scope: Scope, given: dict[str, Any]) -> RawHeaders:
-        if not self._gate.try_token(str(given.get("token", ""))):
+        if not self.gate.try_token(str(given.get("token", ""))):
             raise _Refused(403, _NOT_UNLOCKED)
-        return [(b"set-cookie", self._gate.cookie(scope, _base(scope)).encode())]
+        return [(b"set-cookie", self.gate.cookie(scope, _base(scope)).encode())]
 
     # --- answers ----------------------------------------------------------------------------------
 

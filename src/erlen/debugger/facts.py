@@ -1,22 +1,25 @@
 """Floor 8: what a page tells of the exchange that failed, secrets masked."""
 
 from contextvars import Context as Variables
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from erlen.context import current_context
-from erlen.debugger.values import MASK, cut, is_secret, is_secret_argument, text_of
-from erlen.exceptions import WireError
+from erlen.debugger.bodies import Pairs, body_of, pairs_of
+from erlen.debugger.live import current_exchange, method_of, title_of
+from erlen.debugger.values import MASK, cut, is_secret, text_of
+from erlen.debugger.veil import Veil
 from erlen.protocols import Scope
 from erlen.tasks import TaskContext
-from erlen.wire.urls import parse_query, printable
+from erlen.wire.origins import field_values
+from erlen.wire.urls import printable
 
 #: Fields and arguments that are told.
 _MOST = 100
 _FIELD_LIMIT = 2048
 
-Pairs = list[tuple[str, str]]
+_TITLES = {"startup": "Startup", "lifespan": "Lifespan", "import": "Import of the application"}
 
 
 @dataclass(slots=True)
@@ -24,27 +27,49 @@ class Facts:
     """What was going on.
 
     Attributes:
-        kind: ``"request"``, ``"websocket"``, ``"background task"`` or ``"lifespan"``.
+        kind: ``"request"``, ``"websocket"``, ``"background task"``, ``"lifespan"`` or ``"import"``.
         title: ``"GET /orders/7"``, ``"WebSocket /chat"``, or the name of a task.
-        path: The path alone.
+        method: ``"GET"``; ``"WebSocket"``.
+        url: As the client has asked for it, without the values of its arguments.
         endpoint: Name of the rule that matched, and the rule.
         view_args: Values of its variables.
         query: Arguments of the URL.
         headers: Fields of the request.
+        body_kind: ``"Form"``, ``"JSON"``, ``"Body"``; ``""`` where none has come.
+        body: What has come of it; nothing is read for it.
         connection: Client, server, protocol.
         at: When it failed.
     """
 
     kind: str
     title: str
-    path: str = ""
+    method: str = ""
+    url: str = ""
     endpoint: str = ""
     rule: str = ""
     view_args: Pairs = field(default_factory=list)
     query: Pairs = field(default_factory=list)
     headers: Pairs = field(default_factory=list)
+    body_kind: str = ""
+    body: Pairs = field(default_factory=list)
     connection: Pairs = field(default_factory=list)
     at: datetime = field(default_factory=lambda: datetime.now(UTC).astimezone())
+
+    def veiled(self, veil: Veil) -> "Facts":
+        """Return the same with secrets masked in all that a client has sent."""
+
+        def over(pairs: Pairs) -> Pairs:
+            return [(name, veil(value)) for name, value in pairs]
+
+        return replace(
+            self,
+            title=veil(self.title),
+            url=veil(self.url),
+            view_args=over(self.view_args),
+            query=over(self.query),
+            headers=over(self.headers),
+            body=over(self.body),
+        )
 
 
 def facts_of(variables: Variables, scope: Scope | None, kind: str = "") -> Facts:
@@ -61,8 +86,13 @@ def facts_of(variables: Variables, scope: Scope | None, kind: str = "") -> Facts
     if scope is None and context is not None:
         scope = context.scope
     if scope is None or scope["type"] == "lifespan":
-        return Facts(kind or "lifespan", "Startup or shutdown" if not kind else kind.capitalize())
+        return Facts(kind or "lifespan", _TITLES.get(kind, "Startup or shutdown"))
     facts = _of_scope(scope)
+    exchange = variables.get(current_exchange)
+    if exchange is not None and exchange.arriving is not None:
+        arriving = exchange.arriving
+        types = field_values(scope["headers"], b"content-type")
+        facts.body_kind, facts.body = body_of("".join(types[:1]), arriving.body, arriving.size)
     if context is not None and context.rule is not None:
         facts.endpoint, facts.rule = context.rule.endpoint, context.rule.rule
         facts.view_args = [
@@ -72,18 +102,13 @@ def facts_of(variables: Variables, scope: Scope | None, kind: str = "") -> Facts
     return facts
 
 
-def title_of(scope: Scope) -> str:
-    """Return ``"GET /orders/7"`` or ``"WebSocket /chat"``, control characters escaped."""
-    method = scope["method"] if scope["type"] == "http" else "WebSocket"
-    return f"{printable(method)} {printable(scope['path'])}"
-
-
 def _of_scope(scope: Scope) -> Facts:
     return Facts(
         "request" if scope["type"] == "http" else "websocket",
         title_of(scope),
-        path=printable(scope["path"]),
-        query=_query(scope.get("query_string", b"")),
+        method=method_of(scope),
+        url=_url(scope),
+        query=pairs_of(scope.get("query_string", b"")),
         headers=[
             _header(name.decode("latin-1"), value.decode("latin-1"))
             for name, value in list(scope["headers"])[:_MOST]
@@ -100,15 +125,12 @@ def _header(name: str, value: str) -> tuple[str, str]:
     return printable(name), MASK if is_secret(name) else cut(value, _FIELD_LIMIT)
 
 
-def _query(query: bytes) -> Pairs:
-    try:
-        pairs = parse_query(query)
-    except WireError:
-        return [("", cut(query.decode("latin-1"), _FIELD_LIMIT))]
-    return [
-        (cut(name, 200), MASK if is_secret_argument(name) else cut(value, _FIELD_LIMIT))
-        for name, value in pairs[:_MOST]
-    ]
+def _url(scope: Scope) -> str:
+    """Return the URL as the client knows it; its arguments are told apart."""
+    host = "".join(field_values(scope["headers"], b"host")[:1]) or _address(scope.get("server"))
+    scheme = scope.get("scheme", "http")
+    query = "?…" if scope.get("query_string") else ""
+    return cut(f"{scheme}://{printable(host)}{printable(scope['path'])}{query}", _FIELD_LIMIT)
 
 
 def _address(address: Any) -> str:

@@ -2,17 +2,22 @@
 
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import Context as Variables
 from contextvars import copy_context
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from erlen.debugger.chain import Raised, unfold
 from erlen.debugger.console import Console
 from erlen.debugger.facts import Facts, facts_of
-from erlen.debugger.frames import Frame
+from erlen.debugger.frames import Frame, Line
 from erlen.debugger.interrupts import Aside, Interrupted, Stretch
+from erlen.debugger.starts import running_start
 from erlen.debugger.values import shown
+from erlen.debugger.veil import Veil
+from erlen.debugger.words import WORDS
 from erlen.protocols import Scope
 
 #: Failures that are kept.
@@ -35,19 +40,27 @@ class Failure:
         error: What was raised.
         facts: What was going on.
         variables: The context variables of what has failed, as they were.
+        veil: Masks secrets in any text.
+        task: The start of the task that has failed, when that is known.
     """
 
-    def __init__(self, error: BaseException, variables: Variables, facts: Facts) -> None:
+    def __init__(
+        self, error: BaseException, variables: Variables, facts: Facts, veil: Veil | None = None
+    ) -> None:
         """Keep *error*; nothing of it is looked at yet."""
         self.id = secrets.token_hex(16)
         self.error = error
-        self.facts = facts
+        self.veil = veil or Veil()
+        self.facts = facts.veiled(self.veil)
         self.variables = variables
+        self.task = running_start()
         self._consoles: dict[int, Console] = {}
 
     @cached_property
     def _unfolded(self) -> tuple[list[Raised], int]:
-        return unfold(self.error)
+        chain, omitted = unfold(self.error)
+        chain[0].task = self.task
+        return [_veiled(raised, self.veil) for raised in chain], omitted
 
     @property
     def chain(self) -> list[Raised]:
@@ -64,22 +77,14 @@ class Failure:
         """All frames of the chain by their numbers."""
         return {frame.index: frame for raised in self.chain for frame in raised.frames}
 
-    @property
-    def awaiting(self) -> list[Frame]:
-        """The coroutines of the application that awaited one another, the outermost first."""
-        chains = [
-            [frame for frame in reversed(each.frames) if frame.is_async and frame.kind == "own"]
-            for each in self.chain
-        ]
-        return max(chains, key=len)
-
     def console(self, index: int) -> Console | None:
         """Return the console of a frame, made at first use; ``None`` where no such frame is."""
         frame = self.frames.get(index)
         if frame is None or not frame.has_console:
             return None
         if index not in self._consoles:
-            self._consoles[index] = Console({**frame.outside, **frame.scope}, self.variables)
+            names = {**WORDS, **frame.outside, **frame.scope}
+            self._consoles[index] = Console(names, self.variables)
         return self._consoles[index]
 
     async def locals(self) -> Locals:
@@ -95,7 +100,8 @@ class Failure:
                 for frame in self.frames.values():
                     own = texts.setdefault(frame.index, [])
                     for name in frame.variables[:_LOCALS]:
-                        own.append((name, _text(stretch, name, frame.scope[name])))
+                        text = _text(stretch, name, frame.scope[name])
+                        own.append((name, self.veil(text)))
 
         await Aside(write, self.variables).wait(PAGE_SECONDS)
         return {index: list(own) for index, own in list(texts.items())}
@@ -109,11 +115,29 @@ def _text(stretch: Stretch, name: str, value: object) -> str:
     return text
 
 
+def _veiled(raised: Raised, veil: Veil) -> Raised:
+    frames = [replace(each, lines=_veiled_lines(each.lines, veil)) for each in raised.frames]
+    notes = [veil(note) for note in raised.notes]
+    return replace(raised, message=veil(raised.message), notes=notes, frames=frames)
+
+
+def _veiled_lines(lines: tuple[Line, ...], veil: Veil) -> tuple[Line, ...]:
+    return tuple(
+        replace(line, before=veil(line.before), failed=veil(line.failed), after=veil(line.after))
+        for line in lines
+    )
+
+
 class Failures:
-    """The last :data:`KEPT` failures."""
+    """The last :data:`KEPT` failures.
+
+    Attributes:
+        config: The application's; its secrets are masked wherever they appear.
+    """
 
     def __init__(self) -> None:
         """None yet."""
+        self.config: Mapping[str, Any] = {}
         self._kept: deque[Failure] = deque(maxlen=KEPT)
 
     def __iter__(self) -> Iterator[Failure]:
@@ -135,7 +159,8 @@ class Failures:
             if failure.error is error:
                 return failure
         variables = copy_context()
-        failure = Failure(error, variables, facts_of(variables, scope, kind))
+        facts = facts_of(variables, scope, kind)
+        failure = Failure(error, variables, facts, Veil(self.config))
         self._kept.append(failure)
         return failure
 

@@ -1,15 +1,14 @@
 """Floor 8: one frame of a traceback: whose code it is, where it failed, and what stood around."""
 
 import linecache
-import os
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
 from itertools import islice
-from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any
+
+from erlen.debugger.places import kind_of, shown_file
+from erlen.debugger.starts import COROUTINE, Start, start_of
 
 #: Lines around the one that failed.
 AROUND = 5
@@ -22,10 +21,6 @@ _TEMPLATE_WORDS = frozenset(
         "range", "request", "session", "url_for", "websocket",
     }
 )  # fmt: skip
-_COROUTINE = CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR
-_HERE = f"{Path(__file__).parents[1]}{os.sep}"
-_STANDARD = ("<frozen ", f"{sysconfig.get_path('stdlib')}{os.sep}")
-_INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,7 @@ class Frame:
         scope: Local names, as they are in the frame.
         outside: Global names.
         has_console: Whether there is a namespace: not for the place of a syntax error.
+        started: Where its task was started, when a task begins with it and that is known.
     """
 
     index: int
@@ -66,6 +62,7 @@ class Frame:
     scope: Mapping[str, Any] = field(default_factory=dict)
     outside: Mapping[str, Any] = field(default_factory=dict)
     has_console: bool = True
+    started: Start | None = None
 
     def is_at(self, other: "Frame") -> bool:
         """Whether this is the same line as another."""
@@ -97,14 +94,15 @@ def frame_of(trace: TracebackType, index: int) -> Frame:
     failed = None if is_template else _failed_part(code, trace.tb_lasti, source, number)
     return Frame(
         index=index,
-        file=_shown(file),
+        file=shown_file(file),
         number=number,
         function=_function_of(code, is_template=is_template),
         kind="template" if is_template else kind_of(file),
-        is_async=bool(code.co_flags & _COROUTINE),
+        is_async=bool(code.co_flags & COROUTINE),
         lines=_lines(source, number, failed),
         scope=dict(frame.f_locals),
         outside=frame.f_globals,
+        started=start_of(frame),
     )
 
 
@@ -123,7 +121,7 @@ def place_of(error: BaseException, index: int) -> Frame | None:
         return None
     return Frame(
         index=index,
-        file=_shown(str(file or getattr(error, "name", None) or "<unknown>")),
+        file=shown_file(str(file or getattr(error, "name", None) or "<unknown>")),
         number=number,
         function="",
         kind=kind,
@@ -132,28 +130,8 @@ def place_of(error: BaseException, index: int) -> Frame | None:
     )
 
 
-def kind_of(file: str) -> str:
-    """Tell whose code a file has: ``"own"`` or ``"library"``."""
-    is_library = file.startswith((_HERE, *_STANDARD)) or any(part in file for part in _INSTALLED)
-    return "library" if is_library else "own"
-
-
 def _function_of(code: CodeType, *, is_template: bool) -> str:
     return code.co_name if is_template else code.co_qualname
-
-
-def _shown(file: str) -> str:
-    here = f"{Path.cwd()}{os.sep}"
-    return file.removeprefix(here) if kind_of(file) == "own" else _below_packages(file)
-
-
-def _below_packages(file: str) -> str:
-    """Return ``"anyio/_core/_tasks.py"`` of an installed file."""
-    for folder in (*_INSTALLED, "erlen"):
-        _, found, rest = file.rpartition(f"{os.sep}{folder}{os.sep}")
-        if found:
-            return f"erlen{os.sep}{rest}" if folder == "erlen" else rest
-    return file.removeprefix(_STANDARD[1])
 
 
 # --- the source -----------------------------------------------------------------------------------

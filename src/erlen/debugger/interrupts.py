@@ -20,7 +20,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import current_token
 
-from erlen.debugger.frames import kind_of
+from erlen.debugger.places import kind_of
 
 Ts = TypeVarTuple("Ts")
 

@@ -2,7 +2,8 @@
 
 import inspect
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -11,12 +12,16 @@ from typing import Any
 
 import anyio
 
-from erlen.debugger.facts import title_of
-from erlen.debugger.frames import kind_of
-from erlen.protocols import Message, Scope, Send
+from erlen.debugger.arriving import Arriving
+from erlen.debugger.places import kind_of
+from erlen.debugger.starts import Link, link_of, start_of
+from erlen.protocols import Message, Receive, Scope, Send
+from erlen.wire.urls import printable
 
 #: Exchanges that have ended and are remembered.
 REMEMBERED = 30
+#: Until when a part lasts that is told with the status line itself.
+_STARTED = "up to the status line"
 
 #: The exchange on whose behalf the code at hand runs.
 current_exchange: ContextVar["Exchange | None"] = ContextVar("erlen.exchange", default=None)
@@ -30,23 +35,33 @@ class Exchange:
         scope: The ASGI scope.
         began: When it came.
         matched: When its context was set, with the rule that matched; 0 when nothing told.
+        view_began: When the view was called; 0 when nothing told.
+        view_ended: When it had returned or raised.
         handled: When hooks and view had made the response; 0 when nothing told.
         template: Seconds that templates took.
         template_began: When the template began that is rendered now.
         started: When status and headers were sent.
         ended: When all was over.
         status: Status of the response; 101 of an accepted WebSocket.
+        failed: Whether the debugger answers in the place of the application.
+        arriving: The body of a request.
+        task: Number of the task that serves it.
     """
 
     scope: Scope
     began: float = field(default_factory=perf_counter)
     matched: float = 0.0
+    view_began: float = 0.0
+    view_ended: float = 0.0
     handled: float = 0.0
     template: float = 0.0
     template_began: float = 0.0
     started: float = 0.0
     ended: float = 0.0
     status: int = 0
+    failed: bool = False
+    arriving: Arriving | None = None
+    task: int = 0
 
     @property
     def title(self) -> str:
@@ -66,16 +81,23 @@ class Exchange:
     def parts(self) -> list[tuple[str, str, float]]:
         """Return name, description and seconds of the parts that have ended."""
         parts: list[tuple[str, str, float]] = []
+        view = self.view_ended - self.view_began if self.view_ended else 0.0
         if self.matched:
             parts.append(("match", "middleware and routing", self.matched - self.began))
-            if self.handled:
-                parts.append(("app", "hooks and view", self.handled - self.matched))
+        if self.matched and self.handled:
+            parts.append(("hooks", "and error handlers", self.handled - self.matched - view))
+        if view:
+            parts.append(("view", "", view))
         if self.template:
-            parts.append(("template", "", self.template))
+            parts.append(("template", "within the view or a hook", self.template))
+        if self.handled and self.started > self.handled:
+            name, text = ("page", "of the failure") if self.failed else ("send", _STARTED)
+            parts.append((name, text, self.started - self.handled))
         if self.started:
-            parts.append(("total", "until the response began", self.started - self.began))
+            parts.append(("total", _STARTED, self.started - self.began))
         if self.started and self.ended:
-            parts.append(("send", "", self.ended - self.started))
+            name = "open" if self.is_websocket else "body"
+            parts.append((name, "", self.ended - self.started))
         return parts
 
     def timing(self) -> bytes:
@@ -85,6 +107,13 @@ class Exchange:
             f"dur={seconds * 1000:.2f}".encode()
             for name, text, seconds in self.parts()
         )
+
+    def receiving(self, receive: Receive) -> Receive:
+        """Return *receive* that keeps the beginning of a request's body."""
+        if self.is_websocket:
+            return receive
+        self.arriving = Arriving(receive)
+        return self.arriving.receive
 
     def sending(self, send: Send) -> Send:
         """Return *send* that notes when the response begins, and tells the browser of the parts."""
@@ -112,23 +141,26 @@ class Live:
         self._running: dict[Exchange, None] = {}
         self._ended: deque[Exchange] = deque(maxlen=REMEMBERED)
 
-    def enter(self, scope: Scope) -> Exchange:
-        """Note a new exchange."""
-        exchange = Exchange(scope)
+    @contextmanager
+    def entered(self, scope: Scope) -> Generator[Exchange, None, None]:
+        """Give a new exchange that goes on until the end of the block."""
+        exchange = Exchange(scope, task=anyio.get_current_task().id)
         self._running[exchange] = None
-        return exchange
+        token = current_exchange.set(exchange)
+        try:
+            yield exchange
+        finally:
+            current_exchange.reset(token)
+            exchange.ended = perf_counter()
+            del self._running[exchange]
+            # What a server keeps in its scope must not live on for a line in a list.
+            exchange.scope = {key: exchange.scope.get(key) for key in ("type", "method", "path")}
+            exchange.arriving = None
+            self._ended.append(exchange)
 
-    def leave(self, exchange: Exchange) -> None:
-        """Note the end of an exchange."""
-        exchange.ended = perf_counter()
-        del self._running[exchange]
-        # What a server keeps in its scope must not live on for a line in a list.
-        exchange.scope = {key: exchange.scope.get(key) for key in ("type", "method", "path")}
-        self._ended.append(exchange)
-
-    def running(self, *, websockets: bool) -> list[Exchange]:
-        """Return requests, or WebSockets, that run, the oldest first."""
-        return [each for each in self._running if each.is_websocket is websockets]
+    def running(self) -> list[Exchange]:
+        """Return what runs, the oldest first."""
+        return list(self._running)
 
     def ended(self) -> Iterator[Exchange]:
         """Give the last exchanges that have ended, the newest first."""
@@ -143,29 +175,38 @@ class Task:
     """A task of the event loop.
 
     Attributes:
-        name: As whoever started it has called it.
-        waits_in: The coroutines that await one another, as ``"load (shop.py:12)"``, the outermost
-            first; the application's own ones where there are any.
+        name: As whoever started it has called it; the title of the exchange that it serves.
+        waits_in: The coroutines that await one another, the outermost first; the application's own
+            ones where there are any.
+        started: Who has started it, the outermost first; empty where that is not known.
+        age: Seconds since then; ``None`` where that is not known.
     """
 
     name: str
-    waits_in: tuple[str, ...]
+    waits_in: tuple[Link, ...]
+    started: tuple[Link, ...]
+    age: float | None
 
 
-def tasks() -> list[Task]:
-    """Return the other tasks of the running event loop."""
+def tasks(live: Live) -> list[Task]:
+    """Return the other tasks of the running event loop; those of exchanges bear their titles."""
     own = anyio.get_current_task().id
+    titles = {exchange.task: exchange.title for exchange in live.running()}
     return [
-        Task(task.name or "", _places(task.coro))
-        for task in anyio.get_running_tasks()
-        if task.id != own
+        _task(task, titles.get(task.id)) for task in anyio.get_running_tasks() if task.id != own
     ]
 
 
-def _places(awaitable: Any) -> tuple[str, ...]:
-    chain = list(_awaited(awaitable))
+def _task(task: anyio.TaskInfo, title: str | None) -> Task:
+    chain = list(_awaited(task.coro))
     own = [(code, line) for code, line in chain if kind_of(code.co_filename) == "own"]
-    return tuple(_place(code, line) for code, line in own or chain[-1:])
+    start = start_of(getattr(task.coro, "cr_frame", None))
+    return Task(
+        title or task.name or "",
+        tuple(link_of(code, line, "awaits") for code, line in own or chain[-1:]),
+        start.links if start else (),
+        perf_counter() - start.at if start else None,
+    )
 
 
 def _awaited(awaitable: Any) -> Iterator[tuple[CodeType, int]]:
@@ -181,6 +222,11 @@ def _awaited(awaitable: Any) -> Iterator[tuple[CodeType, int]]:
         yield frame.f_code, frame.f_lineno
 
 
-def _place(code: CodeType, line: int) -> str:
-    file = code.co_filename.rpartition("/")[2]
-    return f"{code.co_qualname} ({file}:{line})"
+def title_of(scope: Scope) -> str:
+    """Return ``"GET /orders/7"`` or ``"WebSocket /chat"``, control characters escaped."""
+    return f"{method_of(scope)} {printable(scope['path'])}"
+
+
+def method_of(scope: Scope) -> str:
+    """Return ``"GET"`` or ``"WebSocket"``."""
+    return printable(scope["method"]) if scope["type"] == "http" else "WebSocket"

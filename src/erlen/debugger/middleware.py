@@ -1,21 +1,15 @@
 """Floor 8: the outermost middleware in debug mode: what fails is kept, shown, and logged once."""
 
-import logging
-import os
-import sys
-from collections.abc import Callable
-
 from erlen.app import Erlen
-from erlen.debugger.desk import PATH, Desk
+from erlen.debugger.answering import answer, logger
+from erlen.debugger.failed import Standin, stand_in
 from erlen.debugger.failures import Failure, Failures
-from erlen.debugger.gate import Gate
 from erlen.debugger.listening import Listening
-from erlen.debugger.live import Exchange, Live, current_exchange
-from erlen.debugger.reports import as_text
-from erlen.exceptions import SetupError
+from erlen.debugger.live import Exchange
+from erlen.debugger.opening import Say, open_desk
+from erlen.debugger.starts import watch_starts
+from erlen.logs import was_logged
 from erlen.protocols import ASGIApp, Message, Receive, Scope, Send
-
-_FIXED = b"Internal Server Error\n"
 
 
 class Debugger:
@@ -37,7 +31,7 @@ class Debugger:
         workers: int = 1,
         token: str | None = None,
         serve_failed_startup: bool = True,
-        say: Callable[[str], object] | None = None,
+        say: Say | None = None,
     ) -> None:
         """Wrap *app*, and write the token to the terminal.
 
@@ -53,26 +47,16 @@ class Debugger:
             SetupError: ``ERLEN_ENV`` is ``production``.
             ValueError: *token* is too short.
         """
-        if os.environ.get("ERLEN_ENV") == "production":
-            raise SetupError(
-                "The debugger was started although ERLEN_ENV is 'production'. It shows the inside "
-                "of the application and runs what is typed; serve without debug mode."
-            )
         self.app = app
-        self.failures = Failures()
-        self._gate = Gate(token, host=host, workers=workers)
-        self.token = self._gate.token
-        self._live = Live()
-        self._desk = Desk(self._gate, self.failures, self._live)
+        self._desk = open_desk(token, host=host, workers=workers, say=say)
+        self.failures: Failures = self._desk.failures
+        self.token = self._desk.gate.token
         self._erlen = app if isinstance(app, Erlen) else None
-        self._listening = Listening(app, self.failures) if isinstance(app, Erlen) else None
+        if isinstance(app, Erlen):
+            self.failures.config = app.config
+            self._listening = Listening(app, self.failures)
         self._serve_failed_startup = serve_failed_startup
-        self._startup: Failure | None = None
-        (say or _write)(
-            f" * {self._gate.refusal}"
-            if self._gate.refusal
-            else f" * Debugger at {PATH}, token: {self.token}"
-        )
+        self._startup: Standin | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""
@@ -80,54 +64,43 @@ class Debugger:
             await self.app(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._serve_lifespan(scope, receive, send)
+        elif self._startup is not None:
+            await self._startup(scope, receive, send)
         elif self._desk.answers(scope):
             await self._desk(scope, receive, send)
-        elif self._startup is not None:
-            await self._serve_failure(self._startup, scope, send)
         else:
-            await self._serve(scope, receive, send)
+            with self._desk.live.entered(scope) as exchange:
+                await self._serve(exchange, receive, send)
 
     # --- requests and WebSockets ------------------------------------------------------------------
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = self._live.enter(scope)
-        token = current_exchange.set(exchange)
+    async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         try:
-            await self.app(scope, receive, exchange.sending(send))
+            watch_starts()
+            await self.app(exchange.scope, exchange.receiving(receive), exchange.sending(send))
         except Exception as error:
-            failure = self.failures.add(error, scope)
+            failure = self.failures.add(error, exchange.scope)
             if exchange.is_websocket or exchange.started:
                 raise  # the server breaks the connection off, and logs
             self._log(failure)
-            await self._answer(failure, exchange, send)
-        finally:
-            current_exchange.reset(token)
-            self._live.leave(exchange)
-
-    async def _answer(self, failure: Failure, exchange: Exchange, send: Send) -> None:
-        """Answer with what failed; where even that fails with text, and at last with nothing."""
-        noting, scope = exchange.sending(send), exchange.scope
-        try:
-            await self._desk.answer_failure(failure, scope, noting)
-        except Exception as error:
-            if exchange.started:
-                raise
-            _logger().error("The page of a failure failed.", exc_info=error)
-            await _send_text(noting, _last_words(failure, self._gate.why_hidden(scope)))
+            await answer(self._desk, failure, exchange, send)
 
     def _log(self, failure: Failure) -> None:
         """Log a failure once, as the application does."""
+        if was_logged(failure.error):
+            return
         try:
             if self._erlen is None:
-                _logger().error("Exception on %s", failure.facts.title, exc_info=failure.error)
+                logger().error("Exception on %s", failure.facts.title, exc_info=failure.error)
             else:
                 failure.variables.copy().run(self._erlen.log_exception, failure.error)
         except Exception as error:  # noqa: BLE001  # the application's own log_exception()
-            _logger().error("log_exception() failed.", exc_info=error)
+            logger().error("log_exception() failed.", exc_info=error)
 
     # --- the lifespan -----------------------------------------------------------------------------
 
     async def _serve_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watch_starts()
         self._startup = None
         failed: list[Message] = []
 
@@ -147,48 +120,7 @@ class Debugger:
                 raise
         if failed:
             error = error or RuntimeError(failed[0].get("message") or "The startup has failed.")
-            self._startup = self.failures.add(error, scope, "startup")
-            self._log(self._startup)
-            await self._stand_in(receive, send)
-
-    async def _stand_in(self, receive: Receive, send: Send) -> None:
-        """Play the part of an application that could not start, until the server ends."""
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _serve_failure(self, failure: Failure, scope: Scope, send: Send) -> None:
-        """Answer a request with the failed startup; a WebSocket breaks by it."""
-        exchange = self._live.enter(scope)
-        try:
-            if exchange.is_websocket:
-                raise RuntimeError("The application could not start.") from failure.error
-            await self._answer(failure, exchange, send)
-        finally:
-            self._live.leave(exchange)
-
-
-async def _send_text(send: Send, body: bytes) -> None:
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _last_words(failure: Failure, hidden: str) -> bytes:
-    try:
-        return as_text(failure, PATH, hidden=hidden)
-    except Exception:  # noqa: BLE001  # nothing can be told of it
-        return _FIXED
-
-
-def _logger() -> logging.Logger:
-    return logging.getLogger("erlen.debugger")
-
-
-def _write(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+            failure = self.failures.add(error, scope, "startup")
+            self._startup = Standin(self._desk, failure)
+            self._log(failure)
+            await stand_in(receive, send)

@@ -1,8 +1,9 @@
 """Floor 8: what an evaluation prints, kept apart from what everything else prints."""
 
+import io
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -64,7 +65,21 @@ class _Switch:
         return getattr(self.stream, name)
 
 
-_STREAMS = ("stdout", "stderr")
+class _NoInput(_Switch):
+    """The standard input, which is at its end for an evaluation.
+
+    SAFETY: ``input()`` in a console would wait for a line of the server's terminal, in a function
+    that nothing can interrupt, and take it away from the server.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream if _running.get(None) is None else io.StringIO(), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stream if _running.get(None) is None else ())
+
+
+_STREAMS = {"stdout": _Switch, "stderr": _Switch, "stdin": _NoInput}
 _lock = threading.Lock()
 _users = 0
 
@@ -75,10 +90,10 @@ def _switched() -> Generator[None, None, None]:
     global _users  # noqa: PLW0603  # the streams are the process's, too
     with _lock:
         _users += 1
-        for name in _STREAMS:
+        for name, switch in _STREAMS.items():
             stream = getattr(sys, name)
             if not isinstance(stream, _Switch):  # or somebody has put another in its place
-                setattr(sys, name, _Switch(stream))
+                setattr(sys, name, switch(stream))
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """Floor 8: the debugger's pages, of its own templates, with nothing from elsewhere."""
 
 import functools
+import linecache
 import secrets
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,6 +14,8 @@ from erlen.debugger.failures import Failure, Failures, Locals
 from erlen.debugger.frames import Frame
 from erlen.debugger.live import Live, tasks
 from erlen.debugger.reports import relation_words, traceback_of
+from erlen.debugger.starts import Start
+from erlen.debugger.veil import Veil
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -26,7 +29,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(relation_words=relation_words, folded=folded)
+    environment.globals.update(
+        relation_words=relation_words, folded=folded, started_code=started_code
+    )
     environment.filters["span"] = span
     return environment
 
@@ -84,6 +89,7 @@ def failure_page(
         key=key,
         unlocked=unlocked,
         notice=notice,
+        renews=failure.facts.kind in ("import", "startup"),
     )
 
 
@@ -93,15 +99,16 @@ def overview_page(failures: Failures, live: Live, *, base: str, key: str) -> Pag
         "overview.html",
         title="erlen",
         failures=list(failures),
-        requests=live.running(websockets=False),
-        sockets=live.running(websockets=True),
+        requests=[each for each in live.running() if not each.is_websocket],
+        sockets=[each for each in live.running() if each.is_websocket],
         ended=list(live.ended()),
-        tasks=tasks(),
+        tasks=tasks(live),
         base=base,
         page="",
         key=key,
         unlocked=True,
         notice="",
+        renews=False,
     )
 
 
@@ -115,6 +122,7 @@ def locked_page(*, base: str, page: str, key: str, notice: str) -> Page:
         key=key,
         unlocked=False,
         notice=notice,
+        renews=False,
     )
 
 
@@ -124,6 +132,12 @@ def folded(frames: Sequence[Frame]) -> list[tuple[bool, list[Frame]]]:
         (is_library, list(stretch))
         for is_library, stretch in groupby(frames, lambda frame: frame.kind == "library")
     ]
+
+
+def started_code(start: Start, veil: Veil) -> str:
+    """Return the line of source that has started a task."""
+    linecache.checkcache(start.file)
+    return veil(linecache.getline(start.file, start.links[-1].number).strip())
 
 
 def span(seconds: float) -> str:

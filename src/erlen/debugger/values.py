@@ -7,10 +7,15 @@ from typing import Any
 #: Characters of one value that are shown.
 LIMIT = 1024
 MASK = "***"
-_SECRET = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "COOKIE", "AUTHORIZATION", "CREDENTIAL")
+_SECRET = (
+    "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "COOKIE", "AUTHORIZATION", "CREDENTIAL",
+)  # fmt: skip
 _KEYS = ("_KEY", "_KEYS", "APIKEY")
 #: Arguments of URLs that are secrets there, and common words elsewhere.
 _SECRET_ARGUMENTS = frozenset({"key", "code"})
+
+#: Characters from which a text that is called just ``key`` is no key of a mapping, but a secret.
+_KEY_LENGTH = 16
 
 _DEPTH = 5
 _ITEMS = 50
@@ -36,7 +41,8 @@ def is_secret_argument(name: str) -> bool:
 
 def shown(name: str, value: object) -> str:
     """Return what is shown of a variable: its text, or the mask."""
-    return MASK if is_secret(name) and value is not None else text_of(value)
+    is_key = name.lower() == "key" and isinstance(value, str | bytes) and len(value) >= _KEY_LENGTH
+    return MASK if is_key or (is_secret(name) and value is not None) else text_of(value)
 
 
 def text_of(value: object, limit: int = LIMIT) -> str:

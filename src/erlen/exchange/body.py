@@ -4,6 +4,7 @@ Rules. One object owns ``receive``. Bytes are counted here, under every way of r
 can pass the limit. A body is complete or it raises: a short body is never returned as a whole one.
 """
 
+import math
 from collections.abc import AsyncIterator, Generator
 from copy import copy
 from time import monotonic
@@ -18,6 +19,7 @@ from erlen.exceptions import (
     RequestEntityTooLarge,
     RequestTimeout,
 )
+from erlen.exchange.arrival import receive_within
 from erlen.protocols import Message, Receive
 
 #: Bytes of a body above which it is not kept beyond its exchange.
@@ -78,6 +80,11 @@ class Body:
         """Whether the whole body was read and kept, so that it can be had again."""
         return self._cached is not None
 
+    def is_at_most(self, size: int) -> bool:
+        """Whether it is known before reading that the body has at most *size* bytes."""
+        known = self._declared if self._cached is None else len(self._cached)
+        return known is not None and known <= size
+
     def forget_large(self) -> bool:
         """Give up the bytes that were kept if they are many; return whether they were.
 
@@ -108,13 +115,9 @@ class Body:
         if self._cached is not None:
             return self._cached
         self._start()
-        whole = b""
-        with anyio.move_on_after(self.timeout) as patience:
-            whole = await self._pull()
-            if not self._complete:
-                whole = await self._pull_rest(whole, patience)
+        whole = await self._pull()
         if not self._complete:
-            self._fail(RequestTimeout())
+            whole = await self._pull_rest(whole)
         if cache:
             self._cached = whole
         return whole
@@ -134,11 +137,7 @@ class Body:
             raise copy(self._failure)
         if self._complete:
             raise StopAsyncIteration
-        chunk: bytes | None = None
-        with anyio.move_on_after(self.timeout):
-            chunk = await self._pull()
-        if chunk is None:
-            self._fail(RequestTimeout())
+        chunk = await self._pull()
         if not chunk:
             raise StopAsyncIteration
         return chunk
@@ -152,49 +151,62 @@ class Body:
                 "another task. Call 'await request.get_data()' before anything else: its result is "
                 "kept, and JSON and the form are then read from it."
             )
-        self._check_length(self._declared or 0)
+        if self.max_length is not None and (self._declared or 0) > self.max_length:
+            self._refuse_length()
         self._started = True
 
-    async def _pull_rest(self, first: bytes, patience: anyio.CancelScope) -> bytes:
+    async def _pull_rest(self, first: bytes) -> bytes:
         # SAFETY: chunks of two bytes would cost 25 times their size as a list of objects.
         buffer = bytearray(first)
-        renewed = 0.0
         while not self._complete:
-            # PERF: a deadline costs 1.5 us to put off; ten times in its length is often enough.
-            if self.timeout is not None and monotonic() - renewed > self.timeout / 10:
-                renewed = monotonic()
-                patience.deadline = anyio.current_time() + self.timeout
             buffer += await self._pull()
         return bytes(buffer)
 
     async def _pull(self) -> bytes:
-        """Return the bytes of the next message that has some, or ``b""`` at the end."""
-        while True:
-            message = await self._next_message()
-            if message["type"] == "http.disconnect":
-                self._fail(ClientDisconnected("The client left while its request body was read."))
-            chunk = bytes(message.get("body") or b"")
-            self._count(len(chunk), more=bool(message.get("more_body")))
-            if chunk or self._complete:
-                return chunk
-            # SAFETY: messages without bytes neither extend the deadline nor occupy the processor.
-            await anyio.sleep(_REST)
+        """Return the bytes of the next message that has some, or ``b""`` at the end.
 
-    def _count(self, size: int, *, more: bool) -> None:
-        self._seen += size
-        self._check_length(self._seen)
-        if self._declared is not None and (
-            self._seen > self._declared or (not more and self._seen < self._declared)
-        ):
+        Raises:
+            RequestTimeout: It has not come in :attr:`timeout`.
+            Exception: As in :meth:`read`.
+        """
+        if self._ahead or self._gone or self._receiving:
+            chunk = self._bytes_of(await self._next_message(self.timeout))
+        else:
+            chunk = self._bytes_of(await self._take_from_server(self.timeout))
+        if chunk or self._complete:
+            return chunk
+        # SAFETY: messages without bytes neither extend the deadline nor occupy the processor.
+        deadline = math.inf if self.timeout is None else monotonic() + self.timeout
+        while not (chunk or self._complete):
+            await anyio.sleep(_REST)
+            left = deadline - monotonic()
+            if left < 0:
+                self._fail(RequestTimeout())
+            chunk = self._bytes_of(await self._next_message(None if left == math.inf else left))
+        return chunk
+
+    def _bytes_of(self, message: Message | None) -> bytes:
+        """Count and return the bytes of a message; ``None`` is one that has not come in time."""
+        if message is None:
+            self._fail(RequestTimeout())
+        if message["type"] == "http.disconnect":
+            self._fail(ClientDisconnected("The client left while its request body was read."))
+        chunk = bytes(message.get("body") or b"")
+        more = message.get("more_body")
+        self._seen = seen = self._seen + len(chunk)
+        if self.max_length is not None and seen > self.max_length:
+            self._refuse_length()
+        declared = self._declared
+        if declared is not None and (seen > declared or (not more and seen < declared)):
             self._fail(BadRequest("The request body differs from its Content-Length."))
         self._complete = not more
+        return chunk
 
-    def _check_length(self, length: int) -> None:
-        if self.max_length is not None and length > self.max_length:
-            text = f"{RequestEntityTooLarge.description}{self.advice}"
-            if self._started:
-                self._fail(RequestEntityTooLarge(text))
-            raise RequestEntityTooLarge(text)
+    def _refuse_length(self) -> NoReturn:
+        text = f"{RequestEntityTooLarge.description}{self.advice}"
+        if self._started:
+            self._fail(RequestEntityTooLarge(text))
+        raise RequestEntityTooLarge(text)
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise *error* now and at every later attempt: bytes are missing from here on."""
@@ -228,6 +240,7 @@ class Body:
             message = await self._take_from_server()
             if self._gone:
                 return
+            assert message is not None
             if ended:
                 # SAFETY: a server that repeats the end of the body will do so for ever.
                 await self._wait_change()
@@ -240,33 +253,36 @@ class Body:
         held = sum(len(message.get("body") or b"") for message in self._ahead)
         return held >= LARGE or len(self._ahead) >= MOST_AHEAD
 
-    async def _next_message(self) -> Message:
-        while True:
-            if self._ahead:
-                message, *rest = self._ahead
-                self._ahead = tuple(rest)
-                self._note_change()
-                return message
-            if self._gone:
-                return {"type": "http.disconnect"}
-            if not self._receiving:
-                return await self._take_from_server()
-            await self._wait_change()
+    async def _next_message(self, seconds: float | None) -> Message | None:
+        """Return the next message, from those that are kept first; ``None`` after *seconds*."""
+        with anyio.move_on_after(seconds):
+            while True:
+                if self._ahead:
+                    message, *rest = self._ahead
+                    self._ahead = tuple(rest)
+                    self._note_change()
+                    return message
+                if self._gone:
+                    return {"type": "http.disconnect"}
+                if not self._receiving:
+                    return await self._take_from_server()
+                await self._wait_change()
+        return None
 
-    async def _take_from_server(self) -> Message:
+    async def _take_from_server(self, seconds: float | None = None) -> Message | None:
+        """Return what the server gives; ``None`` when it gives nothing for *seconds*."""
         self._messages += 1
         if self._messages % _TURN == 0:
             await checkpoint()
         self._receiving = True
         try:
-            message = await self._receive()
+            message = await receive_within(seconds, self._receive)
         finally:
             self._receiving = False
             self._note_change()
-        if message["type"] == "http.disconnect":
-            self._gone = True
-        elif not message.get("more_body"):
-            self._ended = True
+        if message is not None:
+            self._gone = message["type"] == "http.disconnect"
+            self._ended = not (self._gone or message.get("more_body"))
         return message
 
     async def _wait_change(self) -> None:

@@ -5,7 +5,6 @@ Source: RFC 9110 sections 14.6 and 15.3.7.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -17,8 +16,7 @@ class Piece(NamedTuple):
     head: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What is sent of a whole.
 
     Attributes:

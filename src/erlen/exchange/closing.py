@@ -2,12 +2,12 @@
 
 import inspect
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import anyio
 
-from erlen.exchange.chunks import Chunks
+from erlen.exchange.chunks import Chunks, is_asynchronous
 
 #: Seconds that cleaning up may take when a response was given up.
 CLOSE_SECONDS = 5.0
@@ -21,7 +21,7 @@ async def close_all(iterables: Iterable[Chunks], run_sync: Callable[..., Awaitab
     Closing again is harmless. What is raised is logged: the response is decided.
     """
     for each in iterables:
-        if isinstance(each, AsyncIterable):
+        if is_asynchronous(each):
             close = getattr(each, "aclose", None)
             if close is not None:
                 await isolated(close)
@@ -36,7 +36,7 @@ async def isolated(function: Callable[..., Awaitable[Any]], *args: Any) -> None:
     called = args[0] if args else function
     try:
         result = await function(*args)
-        if inspect.isawaitable(result):
+        if result is not None and inspect.isawaitable(result):
             await result
     except Exception as error:
         if isinstance(error, RuntimeError) and "ignored GeneratorExit" in str(error):

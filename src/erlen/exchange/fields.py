@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from erlen.exchange.lazy import lazy
+from erlen.exchange.media_types import read_media_type
 from erlen.protocols import Scope
 from erlen.wire.accept import Accept, CharsetAccept, LanguageAccept, MIMEAccept, parse_accept_header
 from erlen.wire.caching import RequestCacheControl, parse_cache_control_header
@@ -12,7 +13,7 @@ from erlen.wire.credentials import Authorization
 from erlen.wire.dates import parse_date
 from erlen.wire.headers import RequestHeaders
 from erlen.wire.multidict import ImmutableMultiDict
-from erlen.wire.params import HeaderSet, parse_options_header, parse_set_header
+from erlen.wire.params import HeaderSet, parse_set_header
 from erlen.wire.ranges import IfRange, Range, parse_if_range_header, parse_range_header
 
 
@@ -55,7 +56,7 @@ class RequestFields:
         Raises:
             WireError: More than 300 cookies; the exchange answers 431.
         """
-        return ImmutableMultiDict(parse_cookie("; ".join(self.headers.getlist("cookie"))))
+        return ImmutableMultiDict(parse_cookie("; ".join(self.headers.get_all("cookie"))))
 
     @lazy
     def authorization(self) -> Authorization | None:
@@ -115,12 +116,13 @@ class RequestFields:
 
     @lazy
     def _content_type_parts(self) -> tuple[str, dict[str, str]]:
-        return parse_options_header(self.headers.get("content-type"))
+        kind, parameters = read_media_type(self.headers.get("content-type"))
+        return kind, parameters.copy()
 
     @property
     def mimetype(self) -> str:
         """Media type of the body in lower case, without parameters; ``""`` when missing."""
-        return self._content_type_parts[0].lower()
+        return self._content_type_parts[0]
 
     @property
     def mimetype_params(self) -> dict[str, str]:
@@ -143,10 +145,7 @@ class RequestFields:
     @property
     def content_length(self) -> int | None:
         """Declared bytes of the body; ``None`` when missing, malformed or sent in chunks."""
-        length = self.headers.get("content-length", type=int)
-        if length is None or length < 0 or "transfer-encoding" in self.headers:
-            return None
-        return length
+        return self.headers.body_length()
 
     @property
     def date(self) -> datetime | None:

@@ -19,10 +19,10 @@ import anyio
 from erlen.exchange.file_work import in_thread
 
 #: Bytes of a file that are in memory at once.
-#: PERF: one read in a thread takes 55 µs, so that this gives 0.7 GB/s (256 KiB: 3.7); a thousand
-#: clients that do not read take 59 MiB with it (64 KiB: 81).
+#: PERF: one read in a thread takes 40 µs, so that this gives 1 GiB/s; a thousand clients that do
+#: not read take 59 MiB with it (64 KiB: 81).
 CHUNK: Final = 40 * 1024
-#: Bytes of a file that is read when it is opened. PERF: a second way to the thread takes 55 µs.
+#: Bytes of a file that is read when it is opened. PERF: a second way to the thread takes 40 µs.
 SMALL: Final = 64 * 1024
 
 #: SAFETY: without O_NONBLOCK the open of a FIFO waits for a writer, and its thread is lost.

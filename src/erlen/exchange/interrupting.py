@@ -1,6 +1,5 @@
 """Floor 3: a block that another task can cancel once, so that its cleanup may await."""
 
-import asyncio  # noqa: TID251  # only to see whether a cancellation has arrived
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
@@ -10,6 +9,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from erlen.exchange import closing
+from erlen.spawning import running_task
 
 #: Seconds between two attempts to cancel a task that does not wait just now, or shields itself.
 PAUSE = 0.01
@@ -47,12 +47,13 @@ class Interruption:
         self.is_overdue = False
 
     def __enter__(self) -> Self:
-        self._task = _running_task()
-        self._groups = _groups_of(self._task)
-        self._outer = anyio.CancelScope().__enter__()
+        task = self._task = running_task()
+        self._groups = _groups_of(task)
+        scope = _scopes.get(type(task)) or _find_scope(type(task))
+        self._outer = scope().__enter__()
         # A generator may have scopes of its own open when it is cancelled, which must be left
         # first. So what shields its closing is opened before them.
-        self._inner = anyio.CancelScope().__enter__()
+        self._inner = scope().__enter__()
         return self
 
     @property
@@ -124,24 +125,24 @@ class Interruption:
             raise
 
 
-def _running_task() -> Any:
-    """Return the running task, of asyncio or of trio."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        from trio.lowlevel import current_task
+#: Type of a task → the class of its scopes. PERF: ``anyio.CancelScope()`` finds out each time which
+#: event loop is running, 1.2 µs.
+_scopes: dict[type, type[anyio.CancelScope]] = {}
 
-        return current_task()
+
+def _find_scope(kind: type) -> type[anyio.CancelScope]:
+    _scopes[kind] = type(anyio.CancelScope())
+    return _scopes[kind]
 
 
 def _groups_of(task: Any) -> int:
     """Return how many task groups of trio *task* has open; asyncio's need no care."""
-    return 0 if isinstance(task, asyncio.Task) else len(task.child_nurseries)
+    return len(getattr(task, "child_nurseries", ()))
 
 
 def _watched(task: Any) -> Callable[[], bool]:
     """Return what tells whether *task* has been woken by a cancellation since."""
-    if isinstance(task, asyncio.Task):
+    if hasattr(task, "cancelling"):  # asyncio's
         before = task.cancelling()
         return lambda: task.cancelling() > before
     # Trio has a place for what belongs to a sleeping task, and clears it on waking the task.

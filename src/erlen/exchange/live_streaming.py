@@ -1,5 +1,6 @@
 """Floor 3: a body of chunks that come when something happens: kept alive, ended at shutdown."""
 
+from collections.abc import AsyncIterator
 from time import monotonic
 
 import anyio
@@ -10,7 +11,7 @@ from erlen.exchange.chunks import Chunk, Chunks, encode_chunk
 from erlen.exchange.streaming import Stream
 from erlen.protocols import Exchange, Message
 from erlen.shutdown import ShuttingDown
-from erlen.spawning import spawn
+from erlen.spawning import call_later, spawn
 
 #: Seconds after which a live stream is opened whose first chunk is not there yet.
 OPEN_SECONDS = 0.1
@@ -57,6 +58,10 @@ class LiveStream(Stream):
 
     # --- beside the iteration ---------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """As in ``Outgoing``; a live stream does wait."""
+        self._timer = call_later(outgoing.PATIENCE, self._attend_now)
+
     def attend(self) -> None:
         """Start what keeps the stream alive and ends it, too."""
         super().attend()
@@ -67,7 +72,7 @@ class LiveStream(Stream):
             await self._keep_alive_until_shutdown()
         except Exception as error:  # noqa: BLE001  # raised where the response is sent
             self._failure = self._failure or error
-            self._gone = True
+            self._lose_client()
             await self.interruption.cancel()
         else:
             self._over = True
@@ -80,7 +85,7 @@ class LiveStream(Stream):
                 await self._live.shutting_down.wait()
                 return
             wait = self._live.keep_alive
-            if self._sending or self._ended or self._gone:
+            if self._is_sending or self._ended or self._gone:
                 continue  # a client that does not read needs no sign, one that has all no more
             rest = self._quiet_since + wait - monotonic()
             if rest > 0 and self._exchange.started:
@@ -99,6 +104,10 @@ class LiveStream(Stream):
             raise ClientDisconnected(outgoing.LEFT)
 
     # --- the iteration ----------------------------------------------------------------------------
+
+    async def _pass_on(self, source: AsyncIterator[Chunk]) -> None:
+        async for chunk in source:
+            await self._add(chunk)
 
     async def _add(self, chunk: Chunk) -> None:
         await self._take_turn()

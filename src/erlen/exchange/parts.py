@@ -14,7 +14,7 @@ from erlen.wire.forms import Event, MultipartParser, PartStart
 from erlen.wire.headers import Headers
 
 #: Events after which the loop gets a turn: one slice may have a thousand tiny parts.
-_TURN = 300
+TURN = 300
 _LIMITS = (
     " Limits are MAX_FORM_MEMORY_SIZE, MAX_FORM_PARTS and MAX_FORM_FILES; a view may assign to "
     "request.max_form_memory_size and so on before it reads the form."
@@ -167,7 +167,7 @@ class Parts:
         if self._failure is not None:
             raise copy(self._failure)
         self._turn += 1
-        if self._turn % _TURN == 0:
+        if self._turn % TURN == 0:
             await checkpoint()
         try:
             while True:

@@ -33,12 +33,9 @@ _LIMIT = (
 
 
 class Request(Ahead):
-    """An HTTP request. What needs the network is awaited; everything else is a plain attribute.
+    """An HTTP request. What needs the network is awaited; everything else is a plain attribute."""
 
-    Attributes:
-        body: The bytes, pulled: ``async for chunk in request.body`` or ``await request.body``.
-    """
-
+    _json: dict[bool, Any] | None = None
     _values: CombinedMultiDict[str, str] | None = None
     _has_files = False
     _listener: Child | None = None
@@ -52,14 +49,19 @@ class Request(Ahead):
     ) -> None:
         """As :class:`~erlen.exchange.connection.Connection`, with the server's *receive*."""
         super().__init__(scope, settings, **routing)
-        self.body = Body(
-            receive,
+        self._receive = receive
+
+    @lazy
+    def body(self) -> Body:
+        """The bytes, pulled: ``async for chunk in request.body`` or ``await request.body``."""
+        settings = self.settings
+        return Body(
+            self._receive,
             self.content_length,
             settings.max_content_length,
             settings.body_timeout,
             _LIMIT if settings.debug else "",
         )
-        self._json: dict[bool, Any] = {}
 
     @property
     def max_content_length(self) -> int | None:
@@ -157,8 +159,8 @@ class Request(Ahead):
 
     async def _load_form(self) -> FormData:
         data = await self._forms.load()
-        self._has_files = bool(data.files)
-        self.must_close = self.must_close or self._has_files
+        if data.files:
+            self._has_files = self.must_close = True
         return data
 
     async def _get_form(self) -> ImmutableMultiDict[str, str]:
@@ -290,8 +292,9 @@ class Request(Ahead):
 
     def let_go(self) -> None:
         """Give up a large body; called when the exchange has ended."""
-        if self.body.forget_large():
-            self._json.clear()
+        body: Body | None = self.__dict__.get("body")
+        if body is not None and body.forget_large():
+            self._json = None
 
     # --- JSON -------------------------------------------------------------------------------------
 
@@ -312,32 +315,31 @@ class Request(Ahead):
             UnsupportedMediaType: The Content-Type is not JSON (415).
             BadRequest: The text is not JSON (400).
         """
-        if cache and silent in self._json:
-            return self._json[silent]
+        known = self._json
+        if cache and known is not None and silent in known:
+            return known[silent]
         if not (force or self._is_utf8_json()):
             return None if silent else self.on_json_loading_failed(None)
         data = await self.body.read(cache=cache)
+        loads = self.settings.json.loads
         try:
-            value = await self._loads(data)
+            value = (
+                loads(data) if len(data) <= JSON_THREAD_THRESHOLD else await in_thread(loads, data)
+            )
         except (ValueError, RecursionError) as error:
             value = None if silent else self.on_json_loading_failed(error)
             answers = {silent: value}
         else:
             answers = {False: value, True: value}
         if cache:
-            self._json.update(answers)
+            self._json = answers if known is None else known | answers
         return value
 
-    async def _loads(self, data: bytes) -> Any:
-        if len(data) <= JSON_THREAD_THRESHOLD:
-            return self.settings.json.loads(data)
-        return await in_thread(self.settings.json.loads, data)
-
     def _is_utf8_json(self) -> bool:
-        return self.is_json and self.mimetype_params.get("charset", "utf-8").lower() in {
-            "utf-8",
-            "utf8",
-        }
+        kind, parameters = self._content_type_parts
+        if kind == "application/json" and not parameters:
+            return True
+        return self.is_json and parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
 
     def on_json_loading_failed(self, error: Exception | None) -> Any:
         """Answer a body that is not JSON; override to return a value in its place.

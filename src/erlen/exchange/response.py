@@ -5,8 +5,8 @@ two header pairs that need no object.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from http import HTTPStatus
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import ClassVar, Self, TypeAlias
 
 from erlen.exceptions import ClientDisconnected, HTTPException, reason_phrase
@@ -19,8 +19,9 @@ from erlen.exchange.streaming import Stream
 from erlen.exchange.trailers import ResponseTrailers
 from erlen.protocols import Exchange, Message, RawHeaders
 from erlen.wire.headers import Headers
+from erlen.wire.ready_headers import ReadyHeaders
 
-StatusValue: TypeAlias = int | str | HTTPStatus
+StatusValue: TypeAlias = int | str  # an HTTPStatus is an int
 HeadersValue: TypeAlias = (
     Headers
     | Mapping[str, str | int | list[str] | tuple[str, ...]]
@@ -28,11 +29,13 @@ HeadersValue: TypeAlias = (
 )
 
 #: Fields that say how the body is framed; the response and the server own them.
-_FRAMING = {b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"}
+_FRAMING = frozenset(
+    {b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"}
+)
 #: SPEC: RFC 9110 section 15.4.5: a 304 has no metadata of the representation but validators.
 _NOT_IN_304 = {
-    b"allow", b"content-encoding", b"content-language", b"content-md5", b"content-range",
-    b"content-type", b"last-modified",
+    b"accept-ranges", b"allow", b"content-encoding", b"content-language", b"content-md5",
+    b"content-range", b"content-type", b"last-modified",
 }  # fmt: skip
 #: Status that has no body → fields that it does not have either. SPEC: RFC 9110 sections 15.3.5,
 #: 15.3.6 and 15.4.5: 205 is framed as an empty body, the others have no framing at all.
@@ -41,6 +44,8 @@ _BODILESS = {
     205: _FRAMING | {b"content-type"},
     304: _FRAMING | _NOT_IN_304,
 }
+
+_LEFT = "The client left before the response was sent."
 
 _logger = logging.getLogger("erlen")
 
@@ -88,10 +93,13 @@ class Response(ResponseTrailers):
             self._body = response
         elif response is not None:
             self._set_body(response)
-        kind = content_type or content_type_of(mimetype or self.default_mimetype)
-        self._type_pair = type_pair(kind)
-        if headers is not None:
-            self._take_headers(headers, kind, explicit=bool(content_type or mimetype))
+        if type(headers) is ReadyHeaders and content_type is mimetype is None:
+            self._headers = headers  # they have a Content-Type
+        else:
+            kind = content_type or content_type_of(mimetype or self.default_mimetype)
+            self._type_pair = type_pair(kind)
+            if headers is not None:
+                self._take_headers(headers, kind, explicit=bool(content_type or mimetype))
         self._code = self.default_status
         if status is not None:
             self.status = status
@@ -144,7 +152,7 @@ class Response(ResponseTrailers):
 
     @status.setter
     def status(self, value: StatusValue) -> None:
-        code, _, reason = str(int(value) if isinstance(value, HTTPStatus) else value).partition(" ")
+        code, _, reason = str(int(value) if isinstance(value, int) else value).partition(" ")
         if not (len(code) == 3 and code.isascii() and code.isdigit() and 200 <= int(code) <= 599):
             raise ValueError(
                 f"{value!r} is not the status of a response. Give three digits from 200 to 599, "
@@ -158,6 +166,8 @@ class Response(ResponseTrailers):
         """The header fields; changes are sent, but a known body has the length that it has."""
         if self._headers is None:
             self._headers = Headers([("Content-Type", self._type_pair[1].decode("latin-1"))])
+        elif type(self._headers) is ReadyHeaders:
+            self._headers = self._headers.copy()
         return self._headers
 
     # --- sending ----------------------------------------------------------------------------------
@@ -171,11 +181,28 @@ class Response(ResponseTrailers):
             Exception: What a streamed body raised; when ``exchange.started`` the connection must
                 break, else it can be answered.
         """
-        code = self._code
+        body = self._body
+        has_more = self._headers is not None or self._stream is not None
+        if has_more or self._on_close is not None or self._code != 200 or len(body) > SLICE:
+            return await self._send_any(exchange)
+        # PERF: 0.25 us less than what the other does for all.
+        headers = [self._type_pair, (b"content-length", b"%d" % len(body))]
+        exchange.started = True
+        try:
+            await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
+            if exchange.scope["method"] == "HEAD":
+                body = b""
+            await exchange.send({"type": "http.response.body", "body": body})
+        except OSError as error:
+            raise ClientDisconnected(_LEFT) from error
+        return None
+
+    async def _send_any(self, exchange: Exchange) -> None:
+        body, code = self._body, self._code
         stream = unclosed = self._stream
-        end: Message = {"type": "http.response.body", "body": self._body}
+        end: Message = {"type": "http.response.body", "body": body}
         if self._headers is None and stream is None and code not in _BODILESS:
-            headers = [self._type_pair, (b"content-length", b"%d" % len(self._body))]
+            headers = [self._type_pair, (b"content-length", b"%d" % len(body))]
         else:
             headers = self._framed(exchange)
             exchange = self._carried(exchange) if self._trailers else exchange
@@ -201,7 +228,7 @@ class Response(ResponseTrailers):
             # own: Stream has told the two apart.
             if stream is not None and unclosed is None:
                 raise
-            raise ClientDisconnected("The client left before the response was sent.") from error
+            raise ClientDisconnected(_LEFT) from error
         finally:
             if unclosed is not None or self._on_close is not None:
                 await self._close(unclosed, exchange.run_sync)
@@ -231,7 +258,12 @@ class Response(ResponseTrailers):
     def _framed(self, exchange: Exchange) -> RawHeaders:
         """Return the header pairs, with the framing that belongs to this body and no other."""
         dropped = _BODILESS.get(self._code)
-        pairs = [pair for pair in self.headers.raw() if pair[0] not in (dropped or _FRAMING)]
+        if self._headers is None and dropped is None:
+            pairs = [self._type_pair]  # PERF: a headers object is 1.5 µs
+        elif type(self._headers) is ReadyHeaders:
+            pairs = self._headers.raw_without(dropped or _FRAMING).copy()
+        else:
+            pairs = [pair for pair in self.headers.raw() if pair[0] not in (dropped or _FRAMING)]
         if dropped is not None:
             self._warn_of_lost_body()
             return [*pairs, (b"content-length", b"0")] if self._code == 205 else pairs
@@ -254,6 +286,34 @@ class Response(ResponseTrailers):
     def __repr__(self) -> str:
         body = "streamed" if self._stream is not None else f"{len(self._body)} bytes"
         return f"<{type(self).__name__} {body} [{self.status}]>"
+
+
+def maker(cls: type[Response], mimetype: str | None = None) -> Callable[[str | bytes], Response]:
+    """Return what makes responses of *cls* with a known body, and without more arguments.
+
+    Args:
+        cls: The class of the responses; one with an ``__init__`` of its own is called.
+        mimetype: Their media type; the class's default when it is ``None``.
+    """
+    if cls.__init__ is not Response.__init__:
+        return cls if mimetype is None else partial(cls, mimetype=mimetype)
+    new = cls.__new__
+    pair = type_pair(content_type_of(mimetype or cls.default_mimetype))
+    code = cls.default_status
+
+    def make(body: str | bytes) -> Response:
+        # PERF: 0.1 us; the constructor looks at six arguments that nobody gave, 0.4 us.
+        response = new(cls)
+        response._body = body.encode() if isinstance(body, str) else body
+        response._type_pair = pair
+        response._code = code
+        # PERF: what would be found at the class takes 0.02 us more for each look.
+        response._headers = None
+        response._stream = None
+        response._on_close = None
+        return response
+
+    return make
 
 
 HTTPException.response_class = Response

@@ -7,14 +7,29 @@ from erlen.exchange.connection import Connection
 from erlen.exchange.response_body import ResponseBody
 from erlen.exchange.sources import SourceStream
 from erlen.wire.conditional import Precondition, decide, generate_etag
+from erlen.wire.headers import Headers
 from erlen.wire.ranges import resolve
+
+#: Fields of a request on which its answer depends.
+_CONDITIONS = frozenset(
+    {
+        b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range",
+        b"range",
+    }
+)  # fmt: skip
 
 
 class ResponseConditions(ResponseBody):
     """Entity tags, 304, 412, 206 and 416."""
 
     _code: int
+    _headers: Headers | None = None
     _reason: str | None = None
+
+    @property
+    def _fields(self) -> Headers:
+        """The header fields to look at: with no copy of those that many responses have."""
+        return self.headers if self._headers is None else self._headers
 
     def _set_code(self, code: int) -> None:
         self._code = code
@@ -55,11 +70,17 @@ class ResponseConditions(ResponseBody):
         """
         if self._code != 200:
             return self
+        fields, method, headers = self._fields, request.method, request.headers
+        if _CONDITIONS.isdisjoint([name.lower() for name, _ in headers.raw()]):
+            # PERF: so it is most often, and 2 µs less.
+            if accept_ranges and fields.get("Accept-Ranges") != "bytes":
+                self._offer_ranges(fields, method)
+            return self
         verdict = decide(
-            request.method,
-            request.headers,
-            etag=self.headers.get("ETag"),
-            last_modified=self.last_modified,
+            method,
+            headers,
+            etag=fields.get("ETag"),
+            last_modified=fields.get("Last-Modified"),
         )
         if verdict is Precondition.NOT_MODIFIED:
             self._set_code(304)
@@ -67,17 +88,22 @@ class ResponseConditions(ResponseBody):
             self._set_code(412)
             self._set_body(b"")
             self.content_length = None
-        elif accept_ranges and self._has_ranges and request.method in {"GET", "HEAD"}:
-            self.accept_ranges = "bytes"
-            if request.method == "GET":  # SPEC: RFC 9110 section 14.2: Range is for GET alone
-                self._take_ranges(request)
+        elif accept_ranges and self._offer_ranges(fields, method) and method == "GET":
+            self._take_ranges(request)  # SPEC: RFC 9110 section 14.2: Range is for GET alone
         return self
 
-    @property
-    def _has_ranges(self) -> bool:
+    def _offer_ranges(self, fields: Headers, method: str) -> bool:
+        """Say that there are ranges, if there are any; return whether there are."""
+        if method not in {"GET", "HEAD"} or not self._has_ranges(fields):
+            return False
+        if fields.get("Accept-Ranges") != "bytes":
+            self.accept_ranges = "bytes"
+        return True
+
+    def _has_ranges(self, fields: Headers) -> bool:
         # SPEC: RFC 9110 section 8.4: a range counts the encoded bytes, which an encoding made on
         # the way may not give twice alike.
-        if "content-encoding" in self.headers:
+        if "content-encoding" in fields:
             return False
         return self._stream is None or isinstance(self._stream, SourceStream)
 

@@ -1,15 +1,12 @@
 """Floor 3: the numbers and seats that an exchange reads, frozen with the plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from erlen.exchange.file_work import DEFAULT, Limit
 from erlen.protocols import JSONProvider
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the configuration says about one exchange, read once at the freeze.
 
     Attributes:
@@ -26,7 +23,6 @@ class Settings:
         max_form_files: Files of a form, ``None`` for no limit.
         upload_spool_size: Bytes of one uploaded file that are kept in memory.
         upload_spool_total: The same for all files of one request.
-        file_limit: How much may be done beside the loop at once, with files and large bodies.
     """
 
     json: JSONProvider
@@ -42,7 +38,6 @@ class Settings:
     upload_spool_total: int = 4 * 1024 * 1024
     send_timeout: float | None = 60.0
     max_message_rate: int | None = None
-    file_limit: Limit = DEFAULT
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], json: JSONProvider) -> "Settings":
@@ -61,5 +56,4 @@ class Settings:
             max_form_files=config["MAX_FORM_FILES"],
             upload_spool_size=config["UPLOAD_SPOOL_SIZE"],
             upload_spool_total=config["UPLOAD_SPOOL_TOTAL"],
-            file_limit=Limit(config["FILE_THREADS"]),
         )

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from io import BytesIO
-from tempfile import TemporaryFile
 from threading import Lock
 from typing import BinaryIO
 
@@ -15,6 +14,9 @@ from erlen.exchange.file_work import in_thread
 #: Bytes that are collected before a thread writes them.
 #: PERF: 100 MiB take 75 ms with one thread hop for each MiB, 161 ms with one for each 64 KiB.
 BATCH = 1024 * 1024
+
+#: Bytes below which chunks are put together.
+SMALL = 1024
 
 _logger = logging.getLogger("erlen")
 
@@ -39,6 +41,37 @@ class Room:
         return size <= self.each and size <= self.left
 
 
+class Pile:
+    """Bytes that are collected, chunk by chunk, and copied once.
+
+    Attributes:
+        chunks: In their order.
+        size: Bytes of all of them.
+    """
+
+    __slots__ = ("chunks", "size")
+
+    def __init__(self) -> None:
+        """There is nothing yet."""
+        self.chunks: list[bytes | bytearray] = []
+        self.size = 0
+
+    def add(self, data: bytes) -> None:
+        """Append *data*."""
+        self.size += len(data)
+        # SAFETY: chunks of two bytes would cost 25 times their size as objects of their own.
+        if len(data) >= SMALL:
+            self.chunks.append(data)
+        elif self.chunks and type(self.chunks[-1]) is bytearray:
+            self.chunks[-1] += data
+        else:
+            self.chunks.append(bytearray(data))
+
+    def take(self) -> bytes:
+        """Return all bytes."""
+        return bytes(self.chunks[0]) if len(self.chunks) == 1 else b"".join(self.chunks)
+
+
 class Spool:
     """Where one file is written to. :meth:`finish` gives it away; else :meth:`discard` ends it.
 
@@ -54,7 +87,7 @@ class Spool:
     def __init__(self, room: Room) -> None:
         """The file is in memory as long as *room* holds it."""
         self._room = room
-        self._waiting = bytearray()
+        self._waiting = Pile()
         self._on_disk = False
         self._file: BinaryIO | None = None
         self._discarded = False
@@ -63,30 +96,25 @@ class Spool:
         self._lock = Lock()
         self.size = 0
 
-    async def write(self, data: bytes) -> None:
-        """Append *data*; a full batch is written to disk.
-
-        Raises:
-            ServiceUnavailable: The disk is full or cannot be written; one log record says so.
-        """
-        self._waiting += data
+    def add(self, data: bytes) -> bool:
+        """Append *data*; return whether :meth:`write_out` must be awaited before more comes."""
+        self._waiting.add(data)
         self.size += len(data)
         self._on_disk = self._on_disk or not self._room.holds(self.size)
-        if self._on_disk and len(self._waiting) >= BATCH:
-            await self._write_out()
+        return self._on_disk and self._waiting.size >= BATCH
 
     async def finish(self) -> BinaryIO:
-        """Return the file, at its start: a ``BytesIO`` or a temporary file. Errors as above."""
+        """Return the file, at its start: a ``BytesIO`` or a temporary file. Errors as below."""
         if not self._on_disk:
             self._room.left -= self.size
-            return BytesIO(self._waiting)
-        await self._write_out(last=True)
+            return BytesIO(self._waiting.take())
+        await self.write_out(last=True)
         assert self._file is not None
         return self._file
 
     async def discard(self) -> None:
         """Forget everything that was written."""
-        self._waiting = bytearray()
+        self._waiting = Pile()
         if self._on_disk:
             try:
                 await in_thread(self._close)
@@ -94,7 +122,12 @@ class Spool:
                 self._close()  # asyncio's own task.cancel(), which no shield keeps off
                 raise
 
-    async def _write_out(self, *, last: bool = False) -> None:
+    async def write_out(self, *, last: bool = False) -> None:
+        """Write what is waiting to disk.
+
+        Raises:
+            ServiceUnavailable: The disk is full or cannot be written; one log record says so.
+        """
         try:
             await in_thread(self._append, last)
         except OSError as error:
@@ -112,9 +145,12 @@ class Spool:
             if self._discarded:
                 return
             if self._file is None:
+                from tempfile import TemporaryFile
+
                 self._file = TemporaryFile()  # noqa: SIM115  # its owner closes it
-            self._file.write(self._waiting)
-            self._waiting = bytearray()
+            for chunk in self._waiting.chunks:
+                self._file.write(chunk)
+            self._waiting = Pile()
             if last:
                 self._file.seek(0)  # flushes
 

@@ -25,6 +25,9 @@ from erlen.wire.headers import Headers
 
 __all__ = ["State", "WebSocket"]
 
+#: PERF: a member of an enum is 0.1 µs to read from its class (CPython 3.11).
+_OPEN = State.OPEN
+
 
 class WebSocket(Link, Connection):
     """A WebSocket: ``async for message in websocket``, ``await websocket.send(message)``.
@@ -129,7 +132,7 @@ class WebSocket(Link, Connection):
             WebSocketStateError: Another task is receiving.
         """
         self._receives += 1
-        if self.state is not State.OPEN:
+        if self.state is not _OPEN:
             await self._ensure_open(to_receive=True)
         if self._receiving:
             raise WebSocketStateError(
@@ -141,7 +144,17 @@ class WebSocket(Link, Connection):
             raise self._told()
         self._receiving = True
         try:
-            data = await (self._pull() if self._ahead is None else self._take(self._ahead))
+            if self._ahead is not None:
+                data = await self._take(self._ahead)
+            elif self.max_message_rate is not None:
+                data = await self._pull()
+            else:  # PERF: what _pull() does, without a coroutine for the message that has no fault
+                message = await self._receive()
+                text: str | None = message.get("text")
+                if text is not None and text.isascii() and len(text) <= self.max_message_size:
+                    data = text
+                else:
+                    data = await self._read(message)
         finally:
             self._receiving = False
             if self._attended:
@@ -187,28 +200,31 @@ class WebSocket(Link, Connection):
             TypeError: Neither ``str`` nor ``bytes``.
             ValueError: Text with half a surrogate pair, which UTF-8 cannot carry.
         """
-        if isinstance(data, str):
-            if not data.isascii():
-                data.encode()
+        if type(data) is str and data.isascii():
             message: Message = {"type": "websocket.send", "text": data}
-        elif isinstance(data, bytes | bytearray | memoryview):
-            message = {"type": "websocket.send", "bytes": bytes(data)}
         else:
-            raise TypeError(
-                f"send() was given {data!r} of type {type(data).__name__}. "
-                "Give str or bytes, or call send_json()."
-            )
-        if self.state is not State.OPEN:
+            message = _message_of(data)
+        if self.state is not _OPEN:
             await self._ensure_open()
         if self._replied != self._receives:
             self._replied = self._receives
         elif not self._receiving:
             self._watch()
-        try:
-            is_own = self._current() is self._owner  # PERF: a call of _is_own() costs 60 ns more
-        except LookupError:
-            is_own = False
-        await (self._deliver(message) if is_own else self._deliver_in_time(message))
+        if self._current(None) is not self._owner:
+            await self._deliver_in_time(message)
+        else:  # PERF: what _deliver() does, without a coroutine of its own
+            progress = self._progress
+            progress.begun += 1
+            if progress.is_unwatched:
+                progress.watch()
+            try:
+                await self._send(message)
+            except OSError:
+                self._lose_peer()
+            finally:
+                progress.done += 1
+            if progress.done >= progress.clock_at:
+                await progress.look_at_clock()
         if websocket_sent.receivers:
             await emit(websocket_sent, data)
 
@@ -319,3 +335,16 @@ class WebSocket(Link, Connection):
         else:
             await self._emit({"type": "websocket.close", "code": 1000, "reason": ""})
             await response.give_up(exchange)
+
+
+def _message_of(data: object) -> Message:
+    """Return the message of ASGI that carries *data*; errors as of :meth:`WebSocket.send`."""
+    if isinstance(data, str):
+        data.encode()
+        return {"type": "websocket.send", "text": data}
+    if isinstance(data, bytes | bytearray | memoryview):
+        return {"type": "websocket.send", "bytes": bytes(data)}
+    raise TypeError(
+        f"send() was given {data!r} of type {type(data).__name__}. "
+        "Give str or bytes, or call send_json()."
+    )

@@ -57,7 +57,7 @@ class Ending:
         self._blocks: list[tuple[anyio.CancelScope, int]] = []
         self._attended = 0  # who wants to know of the end: tasks() blocks and wait_closed()
         self._closed: anyio.Event | None = None
-        self._current: Callable[[], object] = _nobody
+        self._current: Callable[[None], object] = _nobody
         self._owner: object = None
 
     def _end(self, code: int, reason: str, *, here: bool) -> None:
@@ -135,10 +135,7 @@ class Ending:
 
     def _is_own(self) -> bool:
         """Whether the caller belongs to the socket's own exchange."""
-        try:
-            return self._current() is self._owner
-        except LookupError:
-            return False
+        return self._current(None) is self._owner
 
     def _heed(self) -> None:
         """Note that the caller knows of the end: its exchange has all the time it wants."""
@@ -155,7 +152,7 @@ class Ending:
         return WebSocketDisconnect(self.close_code, self.close_reason)
 
 
-def _nobody() -> None:
+def _nobody(_default: None) -> None:
     """What runs where no exchange is served."""
 
 

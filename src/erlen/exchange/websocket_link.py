@@ -13,13 +13,12 @@ from time import monotonic
 from typing import NoReturn
 
 import anyio
-from anyio.lowlevel import checkpoint
 
 from erlen.exceptions import WebSocketDisconnect
 from erlen.exchange.settings import Settings
 from erlen.exchange.websocket_ending import PATIENCE, Ending, State
 from erlen.exchange.websocket_reading import SOON, Pace, ReadAhead
-from erlen.exchange.websocket_sending import TURN_SECONDS, Progress, end_timer
+from erlen.exchange.websocket_sending import Progress, end_timer
 from erlen.protocols import Message, Receive, Send
 from erlen.spawning import Timer, call_later
 from erlen.wire.urls import printable
@@ -62,13 +61,13 @@ class Link(Ending):
     # --- its time ---------------------------------------------------------------------------------
 
     def begin(
-        self, running: anyio.CancelScope, current: Callable[[], object], owner: object
+        self, running: anyio.CancelScope, current: Callable[[None], object], owner: object
     ) -> None:
         """Let the socket notice its end by itself, until :meth:`release`.
 
         Args:
             running: Cancelled when its end would not be noticed otherwise.
-            current: Tells what exchange the caller belongs to.
+            current: Tells what exchange the caller belongs to; given what to tell for none.
             owner: What it tells to those of this one.
         """
         self._view = running
@@ -135,6 +134,10 @@ class Link(Ending):
             message = await self._receive()
         else:
             message = await self._receive_paced(self.max_message_rate)
+        return await self._read(message)
+
+    async def _read(self, message: Message) -> str | bytes:
+        """Return what a message of the server says, if it may be."""
         if message["type"] == "websocket.disconnect":
             raise self._closed_by_peer(message)
         # COMPAT: Hypercorn sends both keys, the unused one as None.
@@ -205,16 +208,16 @@ class Link(Ending):
         try:
             await self._send(message)
         except OSError:
-            # SPEC: ASGI 2.4: send() raises OSError once the peer is gone.
-            self.cut_off()
-            raise self._told() from None
+            self._lose_peer()
         finally:
             progress.done += 1
-        # SAFETY: servers take messages for a peer that has left without waiting. A view that only
-        # sends would never let them know of that, and stop the whole process.
-        if monotonic() - progress.turned > TURN_SECONDS:
-            await checkpoint()
-            progress.turned = monotonic()
+        if progress.done >= progress.clock_at:
+            await progress.look_at_clock()
+
+    def _lose_peer(self) -> NoReturn:
+        # SPEC: ASGI 2.4: send() raises OSError once the peer is gone.
+        self.cut_off()
+        raise self._told() from None
 
     async def _emit(self, message: Message) -> None:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from erlen.spawning import Child, Timer, call_later
 
@@ -11,6 +12,8 @@ from erlen.spawning import Child, Timer, call_later
 _LOOKS = 4
 #: Seconds of sending after which the event loop gets a turn.
 TURN_SECONDS = 0.005
+#: Sends, at most, between two looks at the clock.
+MOST_UNTIMED = 64
 
 
 class Progress:
@@ -23,27 +26,22 @@ class Progress:
         begun: Sends that have begun.
         done: Sends that have returned or raised.
         is_unwatched: Whether the next send must call :meth:`watch`.
-        turned: When the event loop had its last turn for sure.
+        clock_at: How many sends are done when :meth:`look_at_clock` is to be called.
     """
 
     __slots__ = (
-        "_give_up",
-        "_looks",
-        "_seconds",
-        "_seen",
-        "_timer",
-        "begun",
-        "done",
-        "is_unwatched",
-        "turned",
-    )
+        "_give_up", "_looks", "_seconds", "_seen", "_stride", "_timer", "_turned", "begun",
+        "clock_at", "done", "is_unwatched",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """Nothing is watched before :meth:`begin`."""
         self.begun = 0
         self.done = 0
         self.is_unwatched = False
-        self.turned = monotonic()
+        self.clock_at = 1
+        self._stride = 1
+        self._turned = monotonic()
         self._seconds = 0.0
         self._seen = -1
         self._looks = 0
@@ -56,6 +54,23 @@ class Progress:
             self._seconds = seconds
             self._give_up = give_up
             self.is_unwatched = True
+
+    async def look_at_clock(self) -> None:
+        """Give the event loop a turn when it has had none for long.
+
+        SAFETY: servers take messages for a peer that has left without waiting. A view that only
+        sends would never let them know of that, and stop the whole process.
+
+        PERF: the clock is 0.05 µs, of 1 for a message that is echoed. It is looked at more and more
+        rarely, and a turn is given before twice ``TURN_SECONDS`` are over, at an even pace.
+        """
+        if monotonic() - self._turned > TURN_SECONDS:
+            await checkpoint()
+            self._turned = monotonic()
+            self._stride = 1
+        else:
+            self._stride = min(2 * self._stride, MOST_UNTIMED)
+        self.clock_at = self.done + self._stride
 
     def watch(self) -> None:
         """Look whether there is progress, until nothing is being sent."""

@@ -1,57 +1,21 @@
 """Floor 5: ``send_file`` and ``send_from_directory``: a file as the response of a view."""
 # ruff: noqa: PTH118  # PERF: a Path takes 3 µs more
 
-import math
 import os
-import time
-import zlib
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from pathlib import PurePath
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from erlen.context import current
-from erlen.exceptions import NotFound
 from erlen.exchange.response import Response
-from erlen.files.finding import (
-    Found,
-    Search,
-    body_of,
-    exhausted,
-    find,
-    find_below,
-    is_exhausted,
-    is_hidden,
-    preferences,
-    refusal,
-)
-from erlen.files.kinds import guess_type, type_to_keep
-from erlen.wire.conditional import quote_etag
-from erlen.wire.dates import http_date
-from erlen.wire.disposition import dump_content_disposition
-from erlen.wire.filenames import safe_join
-from erlen.wire.params import parse_options_header
+from erlen.files.below import Target, preferences
+from erlen.files.fields import Fields, MaxAge, SendOptions, describe, fields_of
+from erlen.files.finding import Found, Search, body_of, exhausted, find, is_exhausted
+from erlen.wire.ready_headers import ReadyHeaders
 
 FilePath: TypeAlias = str | os.PathLike[str]
-#: Seconds for which a cache may keep a file without asking; ``None``: it asks each time.
-MaxAge: TypeAlias = float | timedelta | None
-Fields: TypeAlias = list[tuple[str, str]]
-
-#: SPEC: RFC 9111 section 1.2.2: the greatest number of seconds that every cache understands.
-_LONGEST_AGE = 2**31 - 1
-
-
-class SendOptions(TypedDict, total=False):
-    """The keywords of :func:`send_file`, which says what they mean."""
-
-    mimetype: str | None
-    as_attachment: bool
-    download_name: str | None
-    conditional: bool
-    etag: bool | str
-    last_modified: datetime | date | float | None
-    max_age: MaxAge | Callable[[str | None], MaxAge]
 
 
 async def send_file(
@@ -102,18 +66,19 @@ async def send_file(
         max_age=max_age,
     )
     if not isinstance(path_or_file, str | os.PathLike):
-        described = _describe(options, None, None)
-        return _respond(Found(await body_of(path_or_file)), described, options)
+        fields = describe(options, None, None)
+        found = Found(await body_of(path_or_file))
+        return respond(found, fields + fields_of(found, options), conditional=conditional)
     app: Any = current().app
     path = os.path.join(app.root_path, path_or_file)
-    described = _describe(options, path.rstrip(os.sep).rpartition(os.sep)[2], path)
+    fields = describe(options, path.rstrip(os.sep).rpartition(os.sep)[2], path)
     try:
         found = await Search(partial(find, path, app.config["USE_X_SENDFILE"])).run()
     except OSError as error:
         if is_exhausted(error):
             raise exhausted(error) from None
         raise
-    return _respond(found, described, options)
+    return respond(found, fields + fields_of(found, options), conditional=conditional)
 
 
 async def send_from_directory(
@@ -146,121 +111,34 @@ async def send_from_directory(
     app: Any = context.app
     root = os.path.join(app.root_path, directory)
     name = path.as_posix() if isinstance(path, PurePath) else os.fspath(path)
-    joined = safe_join(root, name)
-    segments = name.split("/")
-    if joined is None or any(map(is_hidden, segments)):
-        raise NotFound
-    described = _describe(options, segments[-1], joined)
+    target = Target(root, name, [os.path.join(app.root_path, folder) for folder in links_to])
+    fields = describe(options, target.segments[-1], target.path)
     codings = None
-    if precompressed and "Content-Encoding" not in dict(described[1]):
+    if precompressed and "Content-Encoding" not in dict(fields):
         codings = preferences(",".join(context.exchange.headers.getlist("accept-encoding")))
-    below = (root, segments, [os.path.join(app.root_path, folder) for folder in links_to])
-    try:
-        named_only = app.config["USE_X_SENDFILE"]
-        found = await Search(partial(find_below, below, codings, named_only)).run()
-    except OSError as error:
-        raise refusal(error, joined) from None
-    return _respond(found, described, options)
+    found = await target.look(codings, app.config["USE_X_SENDFILE"])
+    conditional = options.get("conditional", True)
+    return respond(found, fields + fields_of(found, options), conditional=conditional)
 
 
-# --- the response ---------------------------------------------------------------------------------
+def respond(found: Found, fields: Fields | ReadyHeaders, *, conditional: bool = True) -> Response:
+    """Return the response, which obeys the conditions of the request.
 
-
-def _describe(options: SendOptions, given: str | None, path: str | None) -> tuple[str, Fields]:
-    """Return the media type and the fields that can be told before the file is opened.
-
-    So a value that cannot be sent leaves no file open.
+    Args:
+        found: Its body is closed at the end, also when no response is made, or another is sent.
+        fields: All of them, the Content-Type too.
+        conditional: Whether conditions are obeyed.
     """
-    name = options.get("download_name")
-    name = given if name is None else name
-    as_attachment = options.get("as_attachment", False)
-    mimetype = options.get("mimetype")
-    fields = [("X-Content-Type-Options", "nosniff")]
-    if mimetype is not None:
-        _check_charset(mimetype)
-    elif name is None:
-        raise TypeError("A file object has no name to guess its media type by. Give mimetype=.")
-    elif as_attachment:
-        mimetype = type_to_keep(name)
-    else:
-        mimetype, coding = guess_type(name)
-        if coding is not None:
-            fields.append(("Content-Encoding", coding))
-    if name is not None:
-        disposition = "attachment" if as_attachment else "inline"
-        fields.append(("Content-Disposition", dump_content_disposition(disposition, name)))
-    elif as_attachment:
-        raise TypeError("An attachment needs a name. Give download_name=.")
-    etag, last_modified = options.get("etag", True), options.get("last_modified")
-    if isinstance(etag, str):
-        quote_etag(etag)
-    if last_modified is not None:
-        fields.append(("Last-Modified", http_date(last_modified)))
-    return mimetype, fields + _cache_fields(options.get("max_age"), path)
-
-
-def _check_charset(mimetype: str) -> None:
-    charset = parse_options_header(mimetype)[1].get("charset")
-    if charset is not None:
-        try:
-            "".encode(charset)
-        except LookupError:
-            raise ValueError(
-                f"The media type {mimetype!r} names the charset {charset!r}, which does not exist. "
-                "Give that of the file's text, or none."
-            ) from None
-
-
-def _cache_fields(max_age: MaxAge | Callable[[str | None], MaxAge], path: str | None) -> Fields:
-    if max_age is None:
-        app: Any = current().app
-        max_age = app.get_send_file_max_age
-    age = max_age(path) if callable(max_age) else max_age
-    if age is None:
-        return [("Cache-Control", "no-cache")]
-    seconds = age.total_seconds() if isinstance(age, timedelta) else age
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"max_age={age!r} is no time. Give seconds, 0 or more, or None.")
-    whole = min(int(seconds), _LONGEST_AGE)
-    control = f"public, max-age={whole}" if whole else "no-cache, max-age=0"
-    return [("Cache-Control", control), ("Expires", http_date(time.time() + whole))]
-
-
-def _respond(found: Found, described: tuple[str, Fields], options: SendOptions) -> Response:
     context = current()
-    mimetype, fields = described
-    fields += _validators(found, options)
-    if found.coding is not None:
-        fields.append(("Content-Encoding", found.coding))
-    if found.varies:
-        fields.append(("Vary", "Accept-Encoding"))
+    body = found.body
+    if not isinstance(body, bytes):
+        context.close_at_end(body.aclose)
     by_server = found.status is not None and context.app.config["USE_X_SENDFILE"]
     if by_server:
-        fields.append(("X-Sendfile", os.fsencode(found.path).decode("latin-1")))
-    if not isinstance(found.body, bytes):
-        context.close_at_end(found.body.aclose)  # also when no response is made, or another is sent
-    response: Response = context.app.response_class(found.body, mimetype=mimetype, headers=fields)
-    if options.get("conditional", True):
+        fields = [*fields, ("X-Sendfile", os.fsencode(found.path).decode("latin-1"))]
+    response: Response = context.app.response_class(body, headers=fields)
+    if conditional:
         response.make_conditional(context.exchange, accept_ranges=not by_server)
-    if response.status_code in {304, 412}:
+    if by_server and response.status_code in {304, 412}:
         response.headers.remove("X-Sendfile")
     return response
-
-
-def _validators(found: Found, options: SendOptions) -> Fields:
-    fields = []
-    status, etag = found.status, options.get("etag", True)
-    if etag is True and status is not None:
-        # The path tells files apart that were unpacked with the same time and are equally long.
-        path = zlib.crc32(os.fsencode(found.path))
-        etag = f"{status.st_mtime_ns:x}-{status.st_size:x}-{path:x}"
-    elif isinstance(etag, str) and found.coding is not None:
-        etag += f"-{found.coding}"  # SPEC: RFC 9110 section 8.8.3.3: each coding has its own
-    if isinstance(etag, str):
-        fields.append(("ETag", quote_etag(etag)))
-    if status is not None and options.get("last_modified") is None:
-        # SPEC: RFC 9110 section 8.8.2.1: not later than the response. A file system may hold any
-        # number, a date has four digits for the year.
-        changed = min(max(status.st_mtime, 0), time.time())
-        fields.append(("Last-Modified", http_date(changed)))
-    return fields

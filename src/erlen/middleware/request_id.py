@@ -1,17 +1,16 @@
 """Floor 8: each request has a name by which logs of several programs can be put together."""
 
 import logging
-import re
-from contextvars import ContextVar
 from uuid import uuid4
 
+from erlen.logs import request_id as _current
 from erlen.middleware.responding import editing
 from erlen.protocols import ASGIApp, RawHeaders, Receive, Scope, Send
 from erlen.wire.origins import field_values
+from erlen.wire.patterns import late
 
-_current: ContextVar[str | None] = ContextVar("erlen.request_id", default=None)
 # SAFETY: it is written into logs and sent back.
-_SOUND = re.compile(r"[A-Za-z0-9._~+/=:-]{1,128}")
+_SOUND = late(r"[A-Za-z0-9._~+/=:-]{1,128}")
 
 
 def current_request_id() -> str | None:

@@ -15,6 +15,8 @@ from erlen.context import current
 Async = Callable[..., Awaitable[Any]]
 
 _PLAIN = "_erlen_plain"
+#: Types of what is surely not to be awaited. PERF: to ask ``inspect.isawaitable`` is 0.5 µs.
+_VALUES = {str, bytes, dict, list, type(None)}
 
 
 def adapt(function: Callable[..., Any]) -> Async:
@@ -52,7 +54,10 @@ def _calls(function: Callable[..., Any]) -> Async:
 def _calls_in_worker(function: Callable[..., Any]) -> Async:
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
-        result = await current().run_sync(functools.partial(function, *args, **kwargs))
+        call = functools.partial(function, **kwargs) if kwargs else function
+        result = await current().run_sync(call, *args)
+        if type(result) in _VALUES:
+            return result
         if inspect.isawaitable(result):
             return await result
         if type(result) is tuple and result and inspect.isawaitable(result[0]):

@@ -17,7 +17,7 @@ from erlen.exceptions import (
 )
 from erlen.protocols import Scope
 from erlen.wire.origins import field_values, listed_origins, origin_of
-from erlen.wire.section import check_block
+from erlen.wire.section import KNOWN_BYTES, KNOWN_FIELDS, check_block
 from erlen.wire.urls import check_host, host_is_trusted, split_target, strip_default_port
 
 #: SAFETY: while debugging, a page of another host must not reach the application by DNS rebinding.
@@ -29,6 +29,9 @@ class Admission:
 
     Attributes:
         max_url: Most bytes of path and query.
+        max_count: Most fields.
+        max_bytes: Most bytes of them.
+        is_lenient: Whether every host will do, and every section that ``is_sound()`` admits.
     """
 
     def __init__(
@@ -36,14 +39,17 @@ class Admission:
     ) -> None:
         """Read the keys of *config* once."""
         self.max_url: int = config["MAX_URL_LENGTH"]
-        self._max_count: int = config["MAX_HEADER_COUNT"]
-        self._max_bytes: int = config["MAX_HEADER_SIZE"]
+        self.max_count: int = config["MAX_HEADER_COUNT"]
+        self.max_bytes: int = config["MAX_HEADER_SIZE"]
         self._origins = listed_origins(config["WEBSOCKET_ORIGINS"])
         self._trusted = _trusted_hosts(config)
         self._server_name = _without_port(config["SERVER_NAME"] or "").lower()
         self._host_matching = host_matching
         self._subdomain_matching = subdomain_matching and bool(self._server_name)
         self._plain = not (host_matching or self._subdomain_matching)
+        self.is_lenient = (
+            not self._trusted and self.max_count >= KNOWN_FIELDS and self.max_bytes >= KNOWN_BYTES
+        )
 
     def check_section(self, scope: Scope) -> str:
         """Check the header section and return the host, ``""`` for HTTP/1.0 without one.
@@ -55,7 +61,7 @@ class Admission:
         if type(headers) is not list:
             headers = scope["headers"] = list(headers)  # an iterator gives its pairs only once
         try:
-            block = check_block(headers, self._max_count, self._max_bytes)
+            block = check_block(headers, self.max_count, self.max_bytes)
             raw_host = block.get(b"host")
             host = check_host(raw_host) if raw_host is not None else _missing_host(scope)
         except WireError as error:

@@ -11,7 +11,7 @@ from erlen.context import current_context
 from erlen.events import EventStream
 from erlen.exceptions import BadRequestKeyError, HTTPException, reason_phrase
 from erlen.exchange.connection import Connection
-from erlen.exchange.response import Response
+from erlen.exchange.response import Response, maker
 from erlen.protocols import JSONProvider
 from erlen.routing.rule import Rule
 from erlen.wire.headers import Headers
@@ -31,14 +31,16 @@ class Coercion:
         json: Provider for ``dict`` and ``list``.
     """
 
-    __slots__ = ("json", "response_class")
+    __slots__ = ("_of_json", "_of_text", "json", "response_class")
 
     def __init__(self, response_class: type[Response], json: JSONProvider) -> None:
         """Both are the application's."""
         self.response_class = response_class
         self.json = json
+        self._of_text = maker(response_class)
+        self._of_json = maker(response_class, json.mimetype)
 
-    def __call__(self, value: Any, source: Rule | str | None = None) -> Response:
+    def respond(self, value: Any, source: Rule | str | None = None) -> Response:
         """Return the response that *value* stands for.
 
         Args:
@@ -51,7 +53,7 @@ class Coercion:
             TypeError: *value* is none of them; the view's fault.
         """
         if type(value) is str:
-            return self.response_class(value)
+            return self._of_text(value)
         if isinstance(value, tuple):
             return self._from_tuple(value, source)
         return self._from_body(value, source)
@@ -81,7 +83,7 @@ class Coercion:
         if isinstance(value, Response):
             return self._own(value)
         if isinstance(value, _JSON):
-            return self.response_class(self.json.encode(value), mimetype=self.json.mimetype)
+            return self._of_json(self.json.encode(value))
         if isinstance(value, _BODIES):
             return self.response_class(value)
         if isinstance(value, HTTPException):

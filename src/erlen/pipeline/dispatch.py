@@ -20,7 +20,7 @@ from erlen.pipeline.endings import end_websocket
 from erlen.pipeline.going_away import until_shutdown
 from erlen.pipeline.lifespan import serve_lifespan
 from erlen.pipeline.plan import Pipeline, Plan
-from erlen.pipeline.recovery import recover
+from erlen.pipeline.recovery import log_leaving, recover
 from erlen.pipeline.teardown import tear_down
 from erlen.protocols import Receive, Scope, Send
 
@@ -37,54 +37,65 @@ async def serve(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
     context = plan.open(scope, receive, send)
     line: Pipeline = context.line
     token = current_context.set(context)
+    response: Response | None = None
     try:
         if line.is_websocket:
             await end_websocket(context, await until_shutdown(context, run(line, context)))
         else:
-            outcome = await run(line, context)
-            if outcome is not None:
-                await answer(line, context, outcome)
-    except (ClientDisconnected, WebSocketDisconnect) as left:
-        context.error = left
+            response = await run(line, context)
+            if response is not None:
+                context.answering = True
+                context.children = None  # the view's have ended; a streamed body may have its own
+                await response.send(context)
     except BaseException as error:
-        context.error = error
-        raise
+        if not await is_settled(line, context, error, response):
+            raise
     finally:
         try:
-            if line.teardown or context.holds or heard:
+            if line.teardown or context.holds() or heard:
                 await tear_down(line, context)
+            elif context.worker is not None:
+                context.release()
         finally:
             context.ended = True
             context.error = None  # by its traceback it holds all of this until a collection
             if context.opened_exchange is not None:
                 context.opened_exchange.let_go()
+            if context.routing_exception is not None:
+                context.routing_exception.__traceback__ = None  # it leads back to this context
             current_context.reset(token)
     return None
 
 
-async def answer(line: Pipeline, context: Context, response: Response) -> None:
-    """Send the response; what fails before its first byte is answered like a failing view."""
-    if context.started:
-        await response.give_up(context)
-        raise RuntimeError(
-            f"The view of {context.rule!r} has sent its response by stream() and then returned "
-            f"{response!r}, which has nowhere to go. Return nothing after 'async with stream()'."
-        )
-    context.answering = True
-    if context.children is not None:
-        context.children = None  # those of the view have ended; a streamed body may have its own
-    try:
-        await response.send(context)
-    except ClientDisconnected:
-        raise
-    except Exception as error:
-        if context.started:
-            raise  # the connection must break: a short body must not look whole
-        await context.end_children()
-        other = await finish(line, context, await recover(line, context, error))
-        assert other is not None
-        context.children = None
-        await other.send(context)
+async def is_settled(
+    line: Pipeline, context: Context, error: BaseException, response: Response | None = None
+) -> bool:
+    """Whether the server need not hear of what has left the exchange.
+
+    What has failed before the first byte of *response* is answered like a failing view.
+    """
+    is_left = isinstance(error, ClientDisconnected | WebSocketDisconnect)
+    can_answer = response is not None and not context.started and not is_left
+    if can_answer and isinstance(error, Exception):
+        try:
+            await answer_instead(line, context, error)
+        except BaseException as another:
+            if not await is_settled(line, context, another):
+                raise
+        return True
+    context.error = error
+    if isinstance(error, Exception) and not is_left:
+        log_leaving(context, error)
+    return is_left
+
+
+async def answer_instead(line: Pipeline, context: Context, error: Exception) -> None:
+    """Send the response to the failure of a response."""
+    await context.end_children()
+    other = await finish(line, context, await recover(line, context, error))
+    assert other is not None
+    context.children = None
+    await other.send(context)
 
 
 async def run(line: Pipeline, context: Context) -> Response | None:
@@ -101,11 +112,12 @@ async def run(line: Pipeline, context: Context) -> Response | None:
         value = await call_before(line, context) if line.has_before else None
         source = context.rule if value is None else "A before hook"
         if value is None and not context.started:
-            value = await line.view(**(context.view_args or {}))
+            view_args = context.view_args
+            value = await (line.view(**view_args) if view_args else line.view())
         if context.children is not None:
             await join_children(context, value)
         if value is not None or not (line.is_websocket or context.started):
-            outcome = line.coerce(value, source)
+            outcome = line.coerce.respond(value, source)
         else:
             check_whole(context)
     except (ClientDisconnected, WebSocketDisconnect):
@@ -117,7 +129,7 @@ async def run(line: Pipeline, context: Context) -> Response | None:
             raise  # the connection must break: a short body must not look whole
         outcome = await recover(line, context, error)
     if context.pushed:
-        return outcome
+        return await what_is_left(context, outcome)
     if line.after or context.after_this or context.opened_session is not None or heard:
         context.children = NO_CHILDREN
         return await finish(line, context, outcome)
@@ -136,6 +148,17 @@ async def join_children(context: Context, value: Any) -> None:
         if isinstance(value, Response) and not isinstance(error, GeneratorExit):
             await value.give_up(context)
         raise
+
+
+async def what_is_left(context: Context, outcome: Response | None) -> Response | None:
+    """Return the response of a view that may have sent one; a second one is given up."""
+    if outcome is None or not context.started:
+        return outcome
+    await outcome.give_up(context)
+    raise RuntimeError(
+        f"The view of {context.rule!r} has sent its response by stream() and then returned "
+        f"{outcome!r}, which has nowhere to go. Return nothing after 'async with stream()'."
+    )
 
 
 def check_whole(context: Context) -> None:
@@ -157,8 +180,18 @@ async def finish(line: Pipeline, context: Context, outcome: Response | None) -> 
 
 
 async def follow(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
-    """Pass the outcome through the after hooks, save the session, and tell who listens."""
-    outcome = await call_after(line, context, outcome)
+    """Pass the outcome through the after hooks, save the session, and tell who listens.
+
+    The hooks of this exchange come first.
+    """
+    hooks = line.after if not context.after_this else (*map(adapt, context.after_this), *line.after)
+    for function in hooks:
+        outcome = await function(outcome)
+        if not isinstance(outcome, Response) and not (outcome is None and line.is_websocket):
+            raise TypeError(
+                f"The after hook {name_of(function)!r} returned {outcome!r}. "
+                "Return the response that it was given, or another."
+            )
     if context.opened_session is not None and outcome is not None:
         await line.sessions.save(context, outcome)
     if heard:
@@ -178,15 +211,3 @@ async def call_before(line: Pipeline, context: Context) -> Any:
         if (value := await before()) is not None:
             return value
     return None
-
-
-async def call_after(line: Pipeline, context: Context, outcome: Response | None) -> Response | None:
-    """Pass the outcome through the after hooks, those of this exchange first."""
-    for function in (*map(adapt, context.after_this or ()), *line.after):
-        outcome = await function(outcome)
-        if not isinstance(outcome, Response) and not (outcome is None and line.is_websocket):
-            raise TypeError(
-                f"The after hook {name_of(function)!r} returned {outcome!r}. "
-                "Return the response that it was given, or another."
-            )
-    return outcome

@@ -4,8 +4,7 @@ Both wrap the view at the freeze, so that a route without them pays nothing.
 """
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import anyio
 
@@ -21,8 +20,7 @@ from erlen.wire.urls import printable
 PATIENCE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Limits of the views of one rule.
 
     Attributes:

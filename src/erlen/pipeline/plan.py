@@ -26,7 +26,13 @@ from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 from erlen.state import State
 from erlen.threads import Threads
+from erlen.wire.section import is_sound
 
+#: PERF: to call the two in turn takes 0.08 us less than the class, which calls __init__ through C.
+_new, _init = Context.__new__, Context.__init__
+
+#: Path and method → rule and the view's arguments, if the rule is one of the plainest.
+FindShape = Callable[[str, str], tuple[Rule, dict[str, Any]] | None]
 #: Awaited with the context before any hook; refuses by raising.
 Guard = Callable[[Context], Awaitable[None]]
 
@@ -78,35 +84,22 @@ class Pipeline:
 class FixedPath:
     """What answers HTTP requests for one path without placeholders.
 
-    PERF: a request whose target is such a path, byte by byte, needs neither decoding nor the tree;
-    that is 0.8 µs of the 2.1 µs from the scope to the context.
-
     Attributes:
+        raw_path: The path, as clients send it.
         lines: Rule and pipeline by method.
     """
 
-    __slots__ = ("_path", "_room", "lines")
+    __slots__ = ("lines", "raw_path")
 
-    def __init__(self, path: str, rules: Iterable[Rule], max_url: int) -> None:
+    def __init__(self, path: str, rules: Iterable[Rule]) -> None:
         """*rules* all match *path*; the first that has a method answers it."""
-        self._path = path
-        self._room = max_url - len(path)
+        self.raw_path = path.encode()
         self.lines: dict[str, tuple[Rule, Pipeline]] = {}
         for rule in rules:
             for method in rule.methods or ():
                 is_automatic = method == "OPTIONS" and rule.provide_automatic_options
                 line = rule.target.options if is_automatic else rule.target
                 self.lines.setdefault(method, (rule, line))
-
-    def answers(self, scope: Scope) -> bool:
-        """Whether *scope*, which has this raw path, asks for it and nothing else."""
-        return (
-            scope["type"] == "http"
-            and scope["method"] in self.lines
-            and scope["path"] == self._path
-            and not scope.get("root_path")
-            and len(scope.get("query_string", b"")) <= self._room
-        )
 
 
 class Plannable(Application, Protocol):
@@ -119,6 +112,7 @@ class Plannable(Application, Protocol):
     request_class: type[Request]
     lifespan_declarations: LifespanDeclarations
     state: State
+    around_view: Callable[[Async], Async] | None
 
     def declarations_of(self, blueprint: str) -> Sequence[Declarations]:
         """Return what the endpoints of a dotted blueprint obey, the application's first."""
@@ -152,7 +146,11 @@ class Plan:
         self._coerce = Coercion(app.response_class, app.json)
         self._sessions = Sessions(app)
         self._scopes: dict[tuple[str, bool], Pipeline] = {}
-        self._fixed: dict[bytes, FixedPath] = {}
+        self._is_plain = False
+        self._max_count, self._max_bytes = self.admit.max_count, self.admit.max_bytes
+        self._max_url = self.admit.max_url
+        self._fixed: dict[str, FixedPath] = {}
+        self._find_shape: FindShape
         self.unmatched = {"http": self._scope("", False), "websocket": self._scope("", True)}
         teardown = _adapt(app.teardown_appcontext_functions[::-1])
         self.refused = {
@@ -170,24 +168,50 @@ class Plan:
         for rule in self.app.url_map.iter_rules():
             rule.target = self._line_of(rule)
         self.app.url_map.compile()
-        if not (self.app.url_map.host_matching or self.app.url_map.subdomain_matching):
+        if self.app.url_map.shapes is not None:
+            self._is_plain = self.admit.is_lenient
+            self._find_shape = self.app.url_map.shapes.find
             for path, rules in self.app.url_map.fixed_paths():
-                self._fixed[path.encode()] = FixedPath(path, rules, self.admit.max_url)
+                self._fixed[path] = FixedPath(path, rules)
         return self
 
     def open(self, scope: Scope, receive: Receive, send: Send) -> Context:
         """Return the context of a new exchange, with the pipeline that serves it."""
-        kind = scope["type"]
+        # PERF: a plain request is admitted and matched right here, in 0.8 us when its path has no
+        # placeholders; _open_exactly(), which does the same for all requests, takes 1.9 us.
         path: str = scope["path"]
         method = scope.get("method", "GET")
+        if (
+            self._is_plain
+            and scope["type"] == "http"
+            and is_sound(scope["headers"], self._max_count, self._max_bytes)
+            and not scope.get("root_path")
+            and len(path) + len(scope.get("query_string", b"")) <= self._max_url
+        ):
+            view_args: dict[str, Any] = {}
+            line: Pipeline | None = None
+            fixed = self._fixed.get(path)
+            if fixed is not None:
+                if scope.get("raw_path") == fixed.raw_path and method in fixed.lines:
+                    rule, line = fixed.lines[method]
+            elif scope.get("raw_path") == path.encode() and method != "OPTIONS":
+                found = self._find_shape(path, method)
+                if found is not None:
+                    rule, view_args = found
+                    line = rule.target
+            if line is not None:
+                context = _new(Context)
+                _init(context, self.app, line, scope, receive, send, path, rule, view_args)
+                return context
+        return self._open_exactly(scope, receive, send, path, method)
+
+    def _open_exactly(
+        self, scope: Scope, receive: Receive, send: Send, path: str, method: str
+    ) -> Context:
+        kind = scope["type"]
         lines = self.refused
         try:
             host = self.admit.check_section(scope)
-            raw_path = scope.get("raw_path")
-            fixed = self._fixed.get(raw_path) if type(raw_path) is bytes else None
-            if fixed is not None and fixed.answers(scope):
-                rule, line = fixed.lines[method]
-                return Context(self.app, line, scope, receive, send, path, rule, {})
             path, segments = self.admit.split_target(scope, host)
             lines = self.unmatched
             rule, view_args = self._match(
@@ -226,6 +250,8 @@ class Plan:
             cancels = self.app.config["CANCEL_ON_DISCONNECT"] and not rule.websocket
             limits: Limits = rule.limits or Limits()
             limited = limits.applied_to(adapt(view), cancels)
+            if self.app.around_view is not None:
+                limited = self.app.around_view(limited)
             return replace(line, view=limited, guards=guards)
         if rule.build_only or rule.redirect_to is not None:
             return None

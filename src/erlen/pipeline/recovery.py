@@ -16,6 +16,7 @@ from erlen.exceptions import (
     leaves,
 )
 from erlen.exchange.response import Response
+from erlen.logs import note_logged
 from erlen.pipeline.adapt import Async
 from erlen.pipeline.announce import announce, heard
 from erlen.pipeline.coerce import plain_error
@@ -104,7 +105,7 @@ async def _call(
     value = await handler(error)
     if value is None and (context.scope["type"] == "websocket" or context.started):
         return None
-    return line.coerce(value, f"The error handler {name_of(handler)!r}")
+    return line.coerce.respond(value, f"The error handler {name_of(handler)!r}")
 
 
 async def _answer(
@@ -137,6 +138,17 @@ async def _answer_unhandled(line: Pipeline, context: Context, error: Exception) 
     except Exception as again:  # noqa: BLE001  # the second failure ends here: no recursion
         context.app.log_exception(again)
         return plain_error(line.coerce.response_class)
+
+
+def log_leaving(context: Context, error: Exception) -> None:
+    """Log an error that goes on to the server, which breaks the connection; it logs no second time.
+
+    In tests it is the test's, and with ``PROPAGATE_EXCEPTIONS`` that of whoever asked for it.
+    """
+    config = context.app.config
+    if not (config["TESTING"] or config["PROPAGATE_EXCEPTIONS"]):
+        context.app.log_exception(error)
+        note_logged(error)
 
 
 def _is_trapped(context: Context, error: HTTPException) -> bool:

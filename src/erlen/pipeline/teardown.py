@@ -9,7 +9,7 @@ from erlen.context import Context
 from erlen.exceptions import ClientDisconnected, WebSocketDisconnect
 from erlen.pipeline.announce import announce_end, heard
 from erlen.pipeline.plan import Pipeline
-from erlen.pipeline.recovery import propagates
+from erlen.pipeline.recovery import log_leaving, propagates
 
 
 async def tear_down(line: Pipeline, context: Context) -> None:
@@ -64,4 +64,5 @@ def conclude(context: Context, failures: list[Exception]) -> None:
     for failure in failures:
         context.app.log_exception(failure)
     if first is not None:
+        log_leaving(context, first)
         raise first

@@ -4,9 +4,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any  # noqa: TID251  # Jinja2 loads late, its type is wanted now
 
-from erlen.flashing import get_flashed_messages
 from erlen.pipeline.registry import Naming, Registry, check_callable
-from erlen.sessions.current import session
 
 if TYPE_CHECKING:
     from erlen.templating import Environment
@@ -81,6 +79,9 @@ class TemplateWords(Registry):
     def jinja_env(self) -> "Environment":
         """The Jinja environment, made at first use."""
         environment = self.create_jinja_environment()
+        from erlen.flashing import get_flashed_messages
+        from erlen.sessions.current import session
+
         environment.globals.update(session=session, get_flashed_messages=get_flashed_messages)
         for kind, words in self._template_words.items():
             getattr(environment, kind).update(words)

@@ -1,7 +1,6 @@
 """Floor 2: a map seen from one server: matching with what is known of it, and building URLs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Protocol
 
 from erlen.exceptions import BuildError, HTTPException, NotFound, RequestRedirect
@@ -211,6 +210,8 @@ class MapAdapter:
         rules = self.map.rules_for(endpoint)
         suggested = None
         if not rules:
+            from difflib import get_close_matches
+
             near = get_close_matches(str(endpoint), self.map.endpoints(), n=1)
             suggested = near[0] if near else None
             hint = f"Did you mean {suggested!r} instead?" if near else "No rule has this endpoint."

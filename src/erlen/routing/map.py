@@ -17,6 +17,7 @@ from erlen.routing.outcome import (
 )
 from erlen.routing.pattern import Part, Placeholder, Reader, domain_reader
 from erlen.routing.rule import Rule
+from erlen.routing.shapes import Shapes
 from erlen.routing.tree import Hit, Tree, Wanted
 from erlen.wire.urls import quote_path
 
@@ -44,6 +45,8 @@ class Map:
 
     Attributes:
         converters: Converters by the name that rules use; add your own before the rules.
+        shapes: The plain rules of a map without domains, ``None`` in others and before
+            :meth:`compile`.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Map:
         self._placeholders: dict[tuple[type[BaseConverter], str], Placeholder] = {}
         self._is_stale = True
         self._only: Tree | None = None
+        self.shapes: Shapes | None = None
         self._trees: dict[str, Tree] = {}
         self._patterns: list[tuple[Reader, Tree]] = []
         for rule in rules or ():
@@ -152,6 +156,7 @@ class Map:
         self._patterns = [(domain_reader(part.pieces), tree) for part, tree in patterns]
         if not self.host_matching and not self.subdomain_matching:
             self._only = trees.get(self.default_subdomain.lower()) or Tree([])
+            self.shapes = Shapes(domains.get((), ()))
         self._is_stale = False
 
     # --- matching ---------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from erlen.routing.converters import ENCODED_SLASH
 from erlen.routing.rule import Rule
 from erlen.routing.template import Template
 from erlen.routing.tree import Wanted
+from erlen.wire.patterns import late
 from erlen.wire.urls import iri_to_uri, quote_path
 
-_ABSOLUTE = re.compile("https?://", re.IGNORECASE)
+_ABSOLUTE = late("https?://", re.IGNORECASE)
 
 
 def methods_of(wanted: Wanted) -> set[str]:

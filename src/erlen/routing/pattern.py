@@ -55,10 +55,11 @@ class Part:
         pieces: Static text and placeholders in order.
         is_rest: Whether the part takes all remaining segments.
         key: Equal for parts that match the same.
+        is_text: Whether the part is a placeholder for any text of a segment.
         may_be_empty: Whether the part, a single placeholder, accepts no text at all.
     """
 
-    __slots__ = ("is_rest", "key", "may_be_empty", "pieces")
+    __slots__ = ("is_rest", "is_text", "key", "may_be_empty", "pieces")
 
     def __init__(self, pieces: "tuple[str | Placeholder, ...]") -> None:
         self.pieces = pieces
@@ -66,6 +67,7 @@ class Part:
             not isinstance(piece, str) and not piece.converter.part_isolating for piece in pieces
         )
         self.key = tuple(piece if isinstance(piece, str) else piece.key for piece in pieces)
+        self.is_text = len(pieces) == 1 and _is_plain_text(pieces[0])
         self.may_be_empty = False
 
     def specificity(self) -> tuple[Any, ...]:
@@ -92,6 +94,13 @@ class Part:
         if self.is_rest:
             return partial(_read_rest, converter)
         return partial(_read_segment, re.compile(converter.regex), converter.to_python)
+
+
+def _is_plain_text(piece: "str | Placeholder") -> bool:
+    """Whether a piece is ``<name>``: any text that is not empty, without another reader."""
+    if isinstance(piece, str) or type(piece.converter) is not UnicodeConverter:
+        return False
+    return piece.converter.minlength == 1 and piece.converter.maxlength is None
 
 
 def _read_segment(

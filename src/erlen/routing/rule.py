@@ -1,6 +1,5 @@
 """Floor 2: one rule: its declaration, what it matches, and the URLs that it builds."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -8,9 +7,10 @@ from erlen.exceptions import WireError
 from erlen.routing.converters import ValidationError
 from erlen.routing.pattern import Part, Placeholder
 from erlen.routing.template import Template, Writer, split_parts
+from erlen.wire.patterns import late
 from erlen.wire.urls import check_host, printable, urlencode
 
-_DOT_SEGMENT = re.compile(r"/\.\.?(?:/|\Z)")
+_DOT_SEGMENT = late(r"/\.\.?(?:/|\Z)")
 _WEBSOCKET_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -18,16 +18,17 @@ from erlen.routing.converters import (
     check_routable,
 )
 from erlen.routing.pattern import Part, Placeholder
+from erlen.wire.patterns import late
 from erlen.wire.urls import quote_path
 
 # Splits a text at its placeholders into: text, converter, arguments, name, text, … Arguments may
 # hold quoted strings with any character.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = late(
     r"""<(?:([A-Za-z_]\w*)(?:\(((?:[^"')]|"[^"]*"|'[^']*')*+)\))?:)?([A-Za-z_]\w*)>""", re.ASCII
 )
-_SLASHES = re.compile("/{2,}")
-_ENCODED_SLASHES = re.compile("%2[fF]")
-_ENCODED_DOTS = re.compile("%2[eE]")
+_SLASHES = late("/{2,}")
+_ENCODED_SLASHES = late("%2[fF]")
+_ENCODED_DOTS = late("%2[eE]")
 
 # The regular expression of <string:name> without arguments.
 _ANY_TEXT = "[^/]{1,}"

@@ -1,16 +1,18 @@
 """Floor 8: where to listen, and why that cannot be."""
 
 import errno
+import os
 import socket
 from urllib.parse import urlsplit
 
-from erlen.app import Erlen
 from erlen.serving.terminal import refuse
 
+_BACKLOG = 2048
 
-def choose(app: Erlen, host: str | None, port: int | None) -> tuple[str, int]:
+
+def choose(server_name: str | None, host: str | None, port: int | None) -> tuple[str, int]:
     """Fill what was not given from ``SERVER_NAME``, then from the defaults."""
-    name = app.config["SERVER_NAME"] or ""
+    name = server_name or ""
     try:
         configured = urlsplit(f"//{name}")
         configured_port = configured.port
@@ -23,13 +25,49 @@ def choose(app: Erlen, host: str | None, port: int | None) -> tuple[str, int]:
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; end the program with one line when there can be none."""
+    listener = new_listener(host)
+    try:
+        bind(listener, host, port)
+    except SystemExit:
+        listener.close()
+        raise
+    return listener
+
+
+def new_listener(host: str | None) -> socket.socket:
+    """Return a socket that listens nowhere yet; ``None`` is an IPv4 address to be chosen."""
+    listener = socket.socket(family_of(host or ""), socket.SOCK_STREAM)
+    if os.name == "posix":  # elsewhere it means that others may take the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return listener
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """Return the kind of address that *host* is; a name stands for IPv4."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def bind(listener: socket.socket, host: str, port: int) -> None:
+    """Let a socket listen; end the program with one line when it cannot."""
     if not 0 <= port <= 65535:
         refuse(f"There is no port {port}. Choose one up to 65535, or 0 for any free one.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if listener.family is not family_of(host):
+        refuse(f"SERVER_NAME has the IPv6 address {host}. With --reload give it by --host, too.")
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        if listener.family is socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be a name
         refuse(reason(error, host, port))
+
+
+def is_bound(listener: socket.socket) -> bool:
+    """Whether a socket has an address, which any process may have given it that has the socket."""
+    try:
+        return bool(listener.getsockname()[1])
+    except OSError:  # Windows' word for no
+        return False
 
 
 def reason(error: OSError | UnicodeError, host: str, port: int) -> str:
@@ -48,10 +86,10 @@ def reason(error: OSError | UnicodeError, host: str, port: int) -> str:
     )
 
 
-def start_line(name: str, listener: socket.socket, *, tls: bool) -> str:
-    """Return the line that tells the application's address."""
+def start_line(what: str, listener: socket.socket, *, tls: bool) -> str:
+    """Return the line that tells the address of what is served."""
     host, port = listener.getsockname()[:2]
     if ":" in host:
         host = f"[{host}]"
     scheme = "https" if tls else "http"
-    return f" * Serving erlen app {name!r} at {scheme}://{host}:{port} (Press CTRL+C to stop)"
+    return f" * Serving {what} at {scheme}://{host}:{port} (Press CTRL+C to stop)"

@@ -1,17 +1,18 @@
 """Floor 8: put a server together and run it."""
 
+import contextlib
 import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import anyio
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
 
 from erlen.app import Erlen
+from erlen.serving.access import log_config
 from erlen.serving.addresses import choose, listen, start_line
-from erlen.serving.reloading import Reloader
+from erlen.serving.debugging import debugged
 from erlen.serving.server import Server
 from erlen.serving.terminal import say
 
@@ -19,44 +20,30 @@ from erlen.serving.terminal import say
 #: application object on one TCP socket.
 _OWN_OPTIONS = frozenset({"app", "factory", "fd", "host", "port", "reload", "uds", "workers"})
 
-#: uvicorn's own, without the lines that tell how it starts and stops; warnings and requests stay.
-_LOG_CONFIG: dict[str, Any] = {
-    **LOGGING_CONFIG,
-    "loggers": {**LOGGING_CONFIG["loggers"], "uvicorn.error": {"level": "WARNING"}},
-}
-
 #: Seconds that requests in flight have to finish, when the server ends.
 GRACE = 30
 #: The same in debug mode and with reload: who has saved a file waits for it.
 DEVELOPMENT_GRACE = 1
 
 
-def run(
-    app: Erlen,
-    host: str | None = None,
-    port: int | None = None,
-    *,
-    reload_from: str | None = None,
-    **options: Any,
-) -> None:
+def run(app: Erlen, host: str | None = None, port: int | None = None, **options: Any) -> None:
     """Serve until CTRL+C or SIGTERM; return when everything has shut down.
 
     While the ``erlen`` command imports the module that calls this, it only warns and returns.
 
     Args:
-        app: The application. Settings are taken from its configuration.
+        app: The application. Settings are taken from its configuration; in debug mode it is served
+            in the debugger.
         host: Address to listen on; that of ``SERVER_NAME``, else 127.0.0.1.
         port: 0 for any free one; that of ``SERVER_NAME``, else 5000.
-        reload_from: ``"module:callable"`` that returns the application anew. When given, it is
-            served in a process of its own, started again whenever a Python file below the working
-            directory changes.
         options: Passed to uvicorn's ``Config``, over erlen's choices.
 
     Raises:
         RuntimeError: An event loop runs in this thread.
         TypeError: An option is unknown, or needs uvicorn's own command.
-        SystemExit: With code 3: the port cannot be used (one line on stderr says why), or startup
-            or shutdown of the application failed (uvicorn logs why).
+        SystemExit: With code 3: the port cannot be used, or debug mode is on in production (one
+            line on stderr says why), or startup or shutdown of the application failed (uvicorn
+            logs why).
     """
     if in_event_loop():
         raise RuntimeError(
@@ -70,22 +57,13 @@ def run(
         )
         return
     _check_options(options)
-    reloads = reload_from is not None
-    with listen(*choose(app, host, port)) as listener:
-        config = uvicorn.Config(
-            reload_from or app,
-            factory=reloads,
-            reload=reloads,
-            **uvicorn_settings(app, reloads=reloads) | options,
-        )
-        server = Server(config, start_line(app.name, listener, tls=config.is_ssl))
-        try:
-            if reloads:
-                Reloader(config, target=server.run, sockets=[listener]).run()
-            else:
-                server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # CTRL+C, again
+    with listen(*choose(app.config["SERVER_NAME"], host, port)) as listener:
+        served = debugged(app, listener.getsockname()[0])
+        settings = uvicorn_settings(app.config, in_haste=app.debug)
+        config = uvicorn.Config(served, **settings | options)
+        line = start_line(f"erlen app {app.name!r}", listener, tls=config.is_ssl)
+        with contextlib.suppress(KeyboardInterrupt):  # CTRL+C, again
+            Server(config, line).run(sockets=[listener])
 
 
 def in_event_loop() -> bool:
@@ -97,9 +75,8 @@ def in_event_loop() -> bool:
     return True
 
 
-def uvicorn_settings(app: Erlen, *, reloads: bool) -> dict[str, Any]:
-    """Return erlen's choices among uvicorn's options."""
-    config = app.config
+def uvicorn_settings(config: Mapping[str, Any], *, in_haste: bool) -> dict[str, Any]:
+    """Return erlen's choices among uvicorn's options; *in_haste* nobody waits long for the end."""
     return {
         # SAFETY: a client that httptools reads may send 200 MB of headers, all kept in memory; h11
         # stops at this many bytes. Enough for erlen to answer 414 and 431 itself just above its
@@ -117,8 +94,8 @@ def uvicorn_settings(app: Erlen, *, reloads: bool) -> dict[str, Any]:
         # next unless it is reset.
         "reset_contextvars": True,
         "lifespan": "on",
-        "timeout_graceful_shutdown": DEVELOPMENT_GRACE if reloads or app.debug else GRACE,
-        "log_config": _LOG_CONFIG,
+        "timeout_graceful_shutdown": DEVELOPMENT_GRACE if in_haste else GRACE,
+        "log_config": log_config(debug=bool(config["DEBUG"])),
     }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from erlen.app import Erlen
 
+#: Seconds that a client has to answer the end of TLS when the server ends; asyncio gives it 30.
+_PARTING_SECONDS = 2.0
 #: How often it is looked whether the client has taken something, in one timeout.
 _LOOKS = 4
 #: SAFETY: with "linger for no time" the kernel drops what it holds, up to 4 MiB a connection, where
@@ -26,14 +28,22 @@ def impatient(protocol: type[Any], app: Erlen) -> type[Any]:
 
     class Impatient(protocol):  # type: ignore[misc]  # whichever uvicorn was told to use
         def connection_made(self, transport: Any) -> None:
-            # Told as soon as one byte waits; of the last 64 KiB of a response nobody would hear.
-            transport.set_write_buffer_limits(0)
             self.unread = Unread(transport, self.loop, app)
             super().connection_made(transport)
+            # Told as soon as one byte waits; of the last 64 KiB of a response nobody would hear.
+            # asyncio's TLS pauses at the limit already, at 0 that would be for ever; and it may do
+            # so at once, as its handshake has bytes of its own to send.
+            self.is_tls = transport.get_extra_info("sslcontext") is not None
+            transport.set_write_buffer_limits(1 if self.is_tls else 0)
 
         def pause_writing(self) -> None:
             super().pause_writing()
             self.unread.watch()
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            if self.is_tls and self.transport.is_closing():  # no request is waited for
+                self.unread.part(_PARTING_SECONDS)
 
         def connection_lost(self, error: Exception | None) -> None:
             self.unread.forget()
@@ -49,7 +59,7 @@ class Unread:
     is cheaper than to cancel and set one for every chunk.
     """
 
-    __slots__ = ("_app", "_fruitless", "_loop", "_size", "_timer", "_transport")
+    __slots__ = ("_app", "_fruitless", "_loop", "_parting", "_size", "_timer", "_transport")
 
     def __init__(self, transport: Any, loop: Any, app: Erlen) -> None:
         """*transport* and *loop* are asyncio's, or what does as they do."""
@@ -57,6 +67,7 @@ class Unread:
         self._loop = loop
         self._app = app
         self._timer: Any = None
+        self._parting: Any = None
         self._size = 0
         self._fruitless = 0
 
@@ -67,10 +78,15 @@ class Unread:
         if self._timer is None:
             self._look_later()
 
+    def part(self, seconds: float) -> None:
+        """Abort in so many seconds what was closed, if it is not lost by then."""
+        self._parting = self._loop.call_later(seconds, self._transport.abort)
+
     def forget(self) -> None:
         """Look no more: the connection is lost."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._parting):
+            if timer is not None:
+                timer.cancel()
 
     def _look_later(self) -> None:
         seconds = self._app.config["SEND_TIMEOUT"]

@@ -1,6 +1,5 @@
 """Floor 5: the session that a view sees: a dict that notes changes, and can be closed."""
 
-import secrets
 from collections.abc import Mapping, MutableMapping
 from typing import Any, NoReturn
 
@@ -142,6 +141,8 @@ class SecureCookieSession(Session):
     def regenerate(self) -> None:
         """As :meth:`SessionMixin.regenerate`; the identity of a cookie is the key ``_nonce``."""
         super().regenerate()
+        import secrets
+
         self["_nonce"] = secrets.token_urlsafe(12)
 
 

@@ -32,7 +32,7 @@ _STANDARD = ("<frozen ", f"{sysconfig.get_path('stdlib')}{os.sep}")
 #: Functions of the pipeline that call others than the view, and what they call.
 _CALLERS = {
     "call_before": "before hook",
-    "call_after": "after hook",
+    "follow": "after hook",
     "recover": "error handler",
     "tear_down": "teardown hook",
 }

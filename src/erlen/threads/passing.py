@@ -1,17 +1,16 @@
 """Floor 3: what passes between a task and a thread: jobs there, calls back, and their results."""
 
-import contextlib
 import queue
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
-import anyio
-from anyio.lowlevel import RunVar, current_token
+from anyio.lowlevel import RunVar
 
 from erlen.threads.places import Place
-from erlen.threads.variables import Added, adopt, call_without_library
+from erlen.threads.turns import Turn
+from erlen.threads.variables import Added, adopt, without_library
 
 T = TypeVar("T")
 
@@ -20,53 +19,66 @@ class Job:
     """One function that the thread calls for a task; made in the task.
 
     Attributes:
-        turn: Set when it is the task's turn: there is a call to answer, or the job is done.
+        turn: The task's: given when there is a call to answer, or the job is done.
         call: What the function waits for.
         added: Context variables that the function has only from its calls.
     """
 
     __slots__ = (
-        "_abandoned", "_context", "_error", "_function", "_later", "_value", "added", "call",
-        "turn",
+        "_abandoned", "_args", "_context", "_error", "_function", "_given", "_make_turn", "_value",
+        "added", "call", "turn",
     )  # fmt: skip
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
+    def __init__(
+        self,
+        make_turn: Callable[[], Turn],
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+    ) -> None:
+        self._make_turn = make_turn
+        self._function = without_library(function)
+        self._args = args
         self._context = copy_context()
         self._value: Any = None
         self._error: BaseException | None = None
         self._abandoned = False
         self.added: Added = {}
+        self._given: Added = {}
         self.call: Call[Any] | None = None
-        self.turn = anyio.Event()
-        # PERF: 20 us less than anyio.from_thread, which waits for the loop to have done it. That
-        # would also be for ever when the loop ends before.
-        loop: Any = current_token().native_token
-        self._later = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+        self.turn = make_turn()
 
     def perform(self) -> None:
         """Call the function; in the thread."""
         try:
-            self._value = self._context.run(call_without_library, self._function)
+            self._value = self._context.run(self._function, *self._args)
         except BaseException as error:  # noqa: BLE001  # raised again by the waiting task
             self._error = error
-        # The event loop may have ended meanwhile; then nobody waits.
-        with contextlib.suppress(RuntimeError):
-            self._later(self.turn.set)
+        self._give_turn()
 
     def ask(self, call: "Call[Any]") -> None:
         """Give the task a call to answer; in the thread."""
         self.call = call
         # The task abandons the job first and then looks for a call: one of both sees the other.
-        if not self._abandoned:
-            with contextlib.suppress(RuntimeError):
-                self._later(self.turn.set)
-                return
-        call.answer(error=_ended())
+        if self._abandoned or not self._give_turn():
+            call.answer(error=_ended())
 
-    def adopt(self, added: Added) -> None:
+    def _give_turn(self) -> bool:
+        """Let the task go on; False when its event loop has ended, so that nobody waits."""
+        try:
+            self.turn.give()
+        except RuntimeError:
+            return False
+        return True
+
+    def answer(self, call: "Call[Any]") -> None:
+        """Let the function go on with its call, which is done; in the task."""
+        self.turn = self._make_turn()
+        self.call = None
+        call.answer()
+
+    def adopt(self) -> None:
         """Set for the task what the function has set."""
-        adopt(self._context, added)
+        adopt(self._context, self._given)
 
     def take(self) -> Any:
         """Return what the function returned, or raise what it raised; in the task, once."""

@@ -59,14 +59,14 @@ class Places:
 
     def give(self) -> None:
         """Give a place back, to who waits for one."""
+        if not (self._waiting_with_thread or self._waiting_without):
+            self._free += 1
+            return
         self._given += 1
         line = self._waiting_with_thread or self._waiting_without
         if self._given % TURN == 0:
             line = self._waiting_without or line
-        if line:
-            line.popleft().set()
-        else:
-            self._free += 1
+        line.popleft().set()
 
 
 class Place:
@@ -88,8 +88,17 @@ class Place:
         self._held = False
         self.is_owed = False
 
+    def take_free(self) -> bool:
+        """Take the place, which is not held, if there is one at once."""
+        places = self._places
+        if not places._free:
+            return False
+        places._free -= 1
+        self._held = True
+        return True
+
     async def take(self, *, has_thread: bool) -> None:
-        """Wait for the place; it is not held."""
+        """Wait for the place, which is not held."""
         await self._places.take(has_thread=has_thread)
         self._held = True
 

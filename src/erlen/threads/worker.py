@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import anyio
 from anyio.lowlevel import RunVar, checkpoint_if_cancelled
 
+from erlen.spawning import running_loop
 from erlen.threads.passing import Call, Inbox, Job, here, host
 from erlen.threads.places import Place, Places
-from erlen.threads.variables import Added
+from erlen.threads.turns import Turn, is_cancelled, turns_of
 
 #: Seconds after which an unused thread ends.
 IDLE_SECONDS = 5.0
@@ -49,34 +50,70 @@ class _Thread(threading.Thread):
 
 
 class _Limits(NamedTuple):
-    """The places of one event loop, for functions of exchanges and for those at their end."""
+    """The places of one event loop, by what takes them."""
 
     views: Places
     ends: Places
+    calls: Places
+
+
+class _InLoop(NamedTuple):
+    """What is the same for all functions of one event loop."""
+
+    loop: Any
+    make_turn: Callable[[], Turn]
+    shield: Callable[[], anyio.CancelScope]
+    host: Inbox | None
+    limits: _Limits
 
 
 class Threads:
     """The threads of one application: a bounded number at work at once.
 
-    There are never more than ``size + 2 * ends``, and one for each exchange that has had a ``def``
-    function called and now waits for something else.
+    There are never more than ``size + 2 * ends + calls``, and one for each exchange that has had a
+    ``def`` function called and now waits for something else.
 
     Attributes:
-        size: How many calls may run at the same time; others wait.
-        ends: The same for calls at the end of exchanges, which need none of those places: what
+        size: How many functions of exchanges may run at the same time; others wait.
+        ends: The same for functions at the end of exchanges, which need none of those places: what
             blocks every view must not keep others from giving back what they hold.
+        calls: The same for what :meth:`call` calls, which needs no place of theirs either.
     """
 
-    def __init__(self, size: int, ends: int = 10) -> None:
-        """*size* and *ends* are at least 1."""
+    def __init__(self, size: int, ends: int = 10, calls: int = 40) -> None:
+        """Each number is at least 1."""
         self.size = size
         self.ends = ends
+        self.calls = calls
         self._idle: deque[_Thread] = deque()
-        self._in_loop: RunVar[_Limits] = RunVar("erlen-threads")
+        self._by_loop: RunVar[_InLoop] = RunVar("erlen-threads")
+        self._latest: _InLoop | None = None
 
     def worker(self) -> "Worker":
         """Return a worker, which takes a thread when it is first used."""
         return Worker(self)
+
+    async def call(self, function: Callable[..., Any], /, *args: Any) -> Any:
+        """Call *function* in any thread with the caller's context variables; return its result.
+
+        For work that belongs to no exchange. Cancellation: as of :meth:`Worker.run`.
+        """
+        if is_cancelled():
+            await checkpoint_if_cancelled()
+        there = self._in_loop()
+        place = Place(there.limits.calls)
+        if not place.take_free():
+            await place.take(has_thread=False)
+        try:
+            worker = Worker(self)
+            job = Job(there.make_turn, function, args)
+            try:
+                await worker._attend(job, place, there, worker._own_inbox())
+            finally:
+                worker.release()
+        finally:
+            place.give()
+        return job.take()
 
     def close(self) -> None:
         """End the idle threads; one that is in use ends by itself after it was given back."""
@@ -86,13 +123,23 @@ class Threads:
                 thread.inbox.queue.put(None)
                 thread.join()
 
-    def _limits(self) -> _Limits:
+    def _in_loop(self) -> _InLoop:
+        """Return what the running event loop has."""
+        loop = running_loop()
+        latest = self._latest
+        if latest is not None and latest.loop is loop:  # PERF: anyio's variables take 1.2 µs each
+            return latest
         try:
-            return self._in_loop.get()
+            there = self._by_loop.get()
         except LookupError:
-            limits = _Limits(Places(self.size), Places(self.ends))
-            self._in_loop.set(limits)
-            return limits
+            limits = _Limits(Places(self.size), Places(self.ends), Places(self.calls))
+            # PERF: ``anyio.CancelScope()`` finds out each time which event loop runs, 1.5 µs.
+            shield = partial(type(anyio.CancelScope()), shield=True)
+            make_turn = partial(turns_of(loop), loop)
+            there = _InLoop(loop, make_turn, shield, host.get(), limits)
+            self._by_loop.set(there)
+        self._latest = there
+        return there
 
     def _take(self) -> _Thread:
         try:
@@ -109,6 +156,8 @@ class Worker:
     Attributes:
         is_ending: Whether its functions take the places that are kept for the end of exchanges.
     """
+
+    __slots__ = ("_thread", "_threads", "_unfinished", "is_ending")
 
     def __init__(self, threads: Threads) -> None:
         """No thread is taken yet."""
@@ -128,34 +177,35 @@ class Worker:
         task is cancelled. Only asyncio's own ``task.cancel()`` does not wait; the thread then ends
         after the call.
         """
-        await checkpoint_if_cancelled()
-        limits = self._threads._limits()
-        place = Place(limits.ends if self.is_ending else limits.views)
-        await place.take(has_thread=self._thread is not None)
-        if self._thread is None and limits.ends.is_crowded and not self.is_ending:
-            await _let_others_end(place, limits.ends)
+        if is_cancelled():
+            await checkpoint_if_cancelled()
+        there = self._threads._in_loop()
+        ends = there.limits.ends
+        place = Place(ends if self.is_ending else there.limits.views)
+        if not place.take_free():
+            await place.take(has_thread=self._thread is not None)
+        if self._thread is None and ends.is_crowded and not self.is_ending:
+            await _let_others_end(place, ends)
         try:
-            job = Job(partial(function, *args))
-            added: Added = {}
-            await self._attend(job, place, added)
+            job = Job(there.make_turn, function, args)
+            await self._attend(job, place, there, there.host or self._own_inbox())
         finally:
             place.give()
-        job.adopt(added)
+        job.adopt()
         return job.take()
 
-    async def _attend(self, job: Job, place: Place, added: Added) -> None:
+    async def _attend(self, job: Job, place: Place, there: _InLoop, inbox: Inbox) -> None:
         """Have the job done, and answer its calls."""
-        inbox = self._inbox()
-        inbox.queue.put(job)
+        inbox.queue.put(job)  # PERF: first of all: while the thread wakes up, the rest is done
         inbox.places.append(place)
         self._unfinished += 1
         try:
-            while True:
-                with anyio.CancelScope(shield=True):
-                    await job.turn.wait()
-                if job.call is None:
-                    break
-                await self._answer(job, job.call, inbox.places, place, added)
+            with there.shield():
+                await job.turn
+            while job.call is not None:
+                await self._answer(job, job.call, inbox.places, place)
+                with there.shield():
+                    await job.turn
             place.hand_down(inbox.places)
         except BaseException:
             job.abandon()
@@ -165,9 +215,9 @@ class Worker:
         self._unfinished -= 1
 
     async def _answer(
-        self, job: Job, call: Call[Any], in_thread: list[Place], place: Place, added: Added
+        self, job: Job, call: Call[Any], in_thread: list[Place], place: Place
     ) -> None:
-        job.adopt(added)
+        job.adopt()
         place.give()
         await call.perform()
         if in_thread[-1] is place:
@@ -177,17 +227,11 @@ class Worker:
             # What was sent to the thread since has to end first, and may need this very place.
             place.give()
             place.is_owed = True
-        job.turn = anyio.Event()
-        job.call = None
-        call.answer()
+        job.answer(call)
 
-    def _inbox(self) -> Inbox:
-        if self._thread is not None:
-            return self._thread.inbox
-        standing_in = host.get()
-        if standing_in is not None:
-            return standing_in
-        self._thread = self._threads._take()
+    def _own_inbox(self) -> Inbox:
+        if self._thread is None:
+            self._thread = self._threads._take()
         return self._thread.inbox
 
     def release(self) -> None:

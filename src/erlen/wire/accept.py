@@ -10,20 +10,22 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import ClassVar, Final, TypeVar, overload
 
+from erlen.wire.patterns import late
+
 _MAX_ITEMS: Final = 100
 _BLANKS: Final = " \t"
 _TCHARS: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*+"'
-_TOKEN: Final = re.compile(_TCHARS)
-_MEDIA_RANGE: Final = re.compile(rf"{_TCHARS}/{_TCHARS}")
+_TOKEN: Final = late(_TCHARS)
+_MEDIA_RANGE: Final = late(rf"{_TCHARS}/{_TCHARS}")
 #: One item of a list, commas inside quotes included.
 #: SAFETY: a quote that never closes takes all that follows; looking for its end again at every
 #: later quote would be quadratic (12 s for 80 KB).
-_ITEM: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
+_ITEM: Final = late(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
 #: SAFETY: possessive throughout, and matched at one place only, so that reading stays linear.
-_PARAMETER: Final = re.compile(rf"[ \t]*+;[ \t]*+(?:({_TCHARS})=({_TCHARS}|{_QUOTED}))?+[ \t]*+")
-_QUOTED_PAIR: Final = re.compile(r"\\(.)")
-_QUALITY: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+_PARAMETER: Final = late(rf"[ \t]*+;[ \t]*+(?:({_TCHARS})=({_TCHARS}|{_QUOTED}))?+[ \t]*+")
+_QUOTED_PAIR: Final = late(r"\\(.)")
+_QUALITY: Final = late(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
 class Accept:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import ClassVar, Final, Generic, NoReturn, Self, TypeVar, overload
 
 from erlen.wire.params import parse_dict_header, quote_header_value
+from erlen.wire.patterns import late
 
 _T = TypeVar("_T")
 _D = TypeVar("_D", bound="_Directives")
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_DIGITS: Final = re.compile(r"[0-9]+")
-_VISIBLE: Final = re.compile(r"[\t -~]*")
+_TOKEN: Final = late(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_DIGITS: Final = late(r"[0-9]+")
+_VISIBLE: Final = late(r"[\t -~]*")
 #: SAFETY: a semicolon would start another directive, a comma another policy.
-_SOURCES: Final = re.compile(r"[ !-+\--:<-~]*")
+_SOURCES: Final = late(r"[ !-+\--:<-~]*")
 #: SPEC: RFC 9111 section 1.2.2: a larger number of seconds is read as this one.
 _FOREVER: Final = 2**31
 #: Longest number of seconds that is converted; leading zeros aside, ten digits pass 2**31.

@@ -16,17 +16,18 @@ from urllib.parse import quote
 
 from erlen.exceptions import WireError
 from erlen.wire.dates import http_date, parse_date
+from erlen.wire.patterns import late
 
 #: SP and HTAB. ``str.strip()`` without it would also take Unicode blanks.
 _BLANKS: Final = " \t"
 #: What browsers refuse in names and values: controls except HTAB.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_ESCAPE: Final = re.compile(r'\\(?:([0-3][0-7][0-7])|(.))|"\Z', re.DOTALL)
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL: Final = late(r"[\x00-\x08\x0a-\x1f\x7f]")
+_ESCAPE: Final = late(r'\\(?:([0-3][0-7][0-7])|(.))|"\Z', re.DOTALL)
+_TOKEN: Final = late(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: cookie-octet of RFC 6265 section 4.1.1.
-_PLAIN_VALUE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")
-_ESCAPED_OCTET: Final = re.compile(rb'[\x00-\x1f",;\\\x7f-\xff]')
-_DOMAIN: Final = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*")
+_PLAIN_VALUE: Final = late(r"[!#-+\--:<-\[\]-~]*")
+_ESCAPED_OCTET: Final = late(rb'[\x00-\x1f",;\\\x7f-\xff]')
+_DOMAIN: Final = late(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*")
 #: Characters of a path that need no percent-encoding; the percent sign keeps encoded paths as is.
 _PATH_SAFE: Final = "%!$&'()*+,/:=@"
 _SAME_SITE: Final = ("Strict", "Lax", "None")

@@ -4,20 +4,20 @@ A field is a scheme followed by one token or by parameters; Basic hides a user n
 in its token. A malformed field of a client is no credentials, never an error.
 """
 
-import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Self
 
 from erlen.wire.params import parse_dict_header, quote_header_value
+from erlen.wire.patterns import late
 
 _BLANKS: Final = " \t"
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN: Final = late(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: Wider than token68 of RFC 9110 section 11.2, since API keys with ":" are in use, yet one word.
-_WORD: Final = re.compile(r"(?!=)[!#-+\--~]+")
-_VISIBLE: Final = re.compile(r"[\t -~\x80-\xff]*")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_WORD: Final = late(r"(?!=)[!#-+\--~]+")
+_VISIBLE: Final = late(r"[\t -~\x80-\xff]*")
+_CONTROL: Final = late(r"[\x00-\x1f\x7f]")
 #: SPEC: RFC 7616 section 3.3: these are written without quotes, all others with them.
 _BARE_IN_DIGEST: Final = frozenset({"algorithm", "charset", "stale", "userhash"})
 

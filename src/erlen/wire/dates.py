@@ -5,6 +5,8 @@ import time
 from datetime import UTC, date, datetime
 from time import struct_time
 
+from erlen.wire.patterns import late
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBER = {name: number for number, name in enumerate(_MONTHS, 1)}
@@ -13,7 +15,7 @@ _LONGEST = 64
 _MONTH = "(?P<month>[A-Za-z]{3})"
 _CLOCK = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _FORMATS = tuple(
-    re.compile(pattern, re.ASCII)
+    late(pattern, re.ASCII)
     for pattern in (
         # SPEC: IMF-fixdate "Sun, 06 Nov 1994 08:49:37 GMT"
         rf"[A-Za-z]{{3}}, (?P<day>[0-9]{{1,2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT",

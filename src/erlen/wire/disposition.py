@@ -1,25 +1,23 @@
 """Floor 1: the Content-Disposition of a response (RFC 6266, RFC 8187)."""
 
-import re
 import unicodedata
 from typing import Final
 from urllib.parse import quote
 
 from erlen.wire.params import quote_header_value
+from erlen.wire.patterns import late
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_TOKEN: Final = late(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 #: Fewer than a token has: some readers stumble over its marks, as in "it's.txt".
-_NEVER_QUOTED: Final = re.compile(r"[A-Za-z0-9_.-]+")
-_LINE_BREAKS: Final = re.compile(r"[\r\n\0]")
+_NEVER_QUOTED: Final = late(r"[A-Za-z0-9_.-]+")
+_LINE_BREAKS: Final = late(r"[\r\n\0]")
 #: SAFETY: controls, line separators, and what turns the direction of writing: the name "exe.",
 #: U+202E, "txt" is shown as "exe.txt" read backwards, so that its true extension is hidden.
-_INVISIBLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-_SEPARATOR: Final = re.compile(r"[/\\]")
+_INVISIBLE: Final = late(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_SURROGATE: Final = late(r"[\ud800-\udfff]")
+_SEPARATOR: Final = late(r"[/\\]")
 #: Some readers decode percent signs, and the standard library's takes ``<>`` for quotes.
-_UNSAFE_IN_ASCII: Final = re.compile(r"[/\\%<>]")
+_UNSAFE_IN_ASCII: Final = late(r"[/\\%<>]")
 # SPEC: RFC 8187 section 3.2.1 attr-char, beside the letters, digits and "_.-~" of quote().
 _ATTR_SAFE: Final = "!#$&+^`|"
 _MAX_BYTES: Final = 255

@@ -4,19 +4,20 @@ Nothing here asks the file system: what is refused is refused before the disk he
 """
 
 import os
-import re
 import unicodedata
 from typing import Final
 
+from erlen.wire.patterns import late
+
 #: SAFETY: separators of another system and alternate streams (``a.txt:stream``, ``c:x``), and what
 #: no name on the web has: controls, and the halves of a surrogate pair that stand for bad UTF-8.
-_FORBIDDEN: Final = re.compile(r"[\\:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_FORBIDDEN: Final = late(r"[\\:\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DEVICES: Final = {
     "CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$",
     *(f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"),
 }  # fmt: skip
-_SEPARATORS: Final = re.compile(r"[/\\]")
-_NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9_.-]")
+_SEPARATORS: Final = late(r"[/\\]")
+_NOT_PLAIN: Final = late(r"[^A-Za-z0-9_.-]")
 _IS_WINDOWS: Final = os.name == "nt"
 
 

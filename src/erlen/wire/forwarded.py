@@ -3,13 +3,13 @@
 Source: RFC 7239. The X-Forwarded fields have no standard; each proxy adds to the right.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from erlen.exceptions import WireError
+from erlen.wire.patterns import late
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -17,13 +17,13 @@ Address: TypeAlias = IPv4Address | IPv6Address
 MAX_BYTES: Final = 8 * 1024
 
 _TCHAR: Final = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
-_PAIR: Final = re.compile(rf'({_TCHAR})=(?:({_TCHAR})|"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\.)*)")')
-_ESCAPE: Final = re.compile(r"\\(.)")
-_GAP: Final = re.compile(r"[ \t]*([;,]?)[ \t]*")
-_PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
-_BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\](?::([^:]*))?")
-_PLAIN: Final = re.compile(r"([^:]*)(?::([^:]*))?")
-_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+_PAIR: Final = late(rf'({_TCHAR})=(?:({_TCHAR})|"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\.)*)")')
+_ESCAPE: Final = late(r"\\(.)")
+_GAP: Final = late(r"[ \t]*([;,]?)[ \t]*")
+_PREFIX: Final = late(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
+_BRACKETED: Final = late(r"\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\](?::([^:]*))?")
+_PLAIN: Final = late(r"([^:]*)(?::([^:]*))?")
+_PORT: Final = late(r"[1-9][0-9]{0,4}")
 
 
 def parse_forwarded(values: Iterable[str]) -> list[dict[str, str]]:

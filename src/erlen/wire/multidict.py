@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from erlen.exceptions import BadRequestKeyError
+from erlen.wire.patterns import late
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -16,9 +17,11 @@ T = TypeVar("T")
 
 #: SAFETY: what is larger is refused by databases and by most other languages.
 LARGEST_INTEGER = 2**63 - 1
-_INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
-_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_INT = late(r"[+-]?[0-9]{1,19}", re.ASCII)
+_FLOAT = late(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _FLOAT_LENGTH = 64
+#: Digits of which any number has at most 64 bits.
+_SURELY_64_BITS = 18
 _MISSING: Any = object()
 
 
@@ -35,6 +38,8 @@ def convert(value: object, type: Callable[[Any], T]) -> T:  # noqa: A002  # the 
         ValueError: The text is not of that type.
     """
     if isinstance(value, str):
+        if type is int and len(value) <= _SURELY_64_BITS and value.isascii() and value.isdigit():
+            return type(value)  # PERF: most numbers; the exact reading below takes 1 µs more
         # SAFETY: int() reads Arabic digits, "1_0" and " 1 ", and refuses 5,000 digits with an
         # error that a filter elsewhere may have taken for another number.
         if type is int and not (_INT.fullmatch(value) and abs(int(value)) <= LARGEST_INTEGER):
@@ -42,6 +47,17 @@ def convert(value: object, type: Callable[[Any], T]) -> T:  # noqa: A002  # the 
         if type is float and not _is_finite(value):
             raise ValueError("not a finite decimal number")
     return type(value)
+
+
+def convert_all(values: Iterable[V], type: Callable[[V], T]) -> list[T]:  # noqa: A002  # as above
+    """Return :func:`convert` of each of *values*, those that do not convert left out."""
+    converted = []
+    for value in values:
+        try:
+            converted.append(convert(value, type))
+        except (ValueError, TypeError):
+            continue
+    return converted
 
 
 def _is_finite(text: str) -> bool:
@@ -110,9 +126,26 @@ class MultiDict(MutableMapping[K, V], Generic[K, V]):  # noqa: PLW1641  # it cha
         if mapping is not None:
             self._extend(mapping)
 
+    @classmethod
+    def of_fields(cls, fields: Iterable[str]) -> "Self":
+        """Return the multi-dict of texts ``name=value``; empty ones do not count.
+
+        PERF: ten fields take 1.6 µs, by way of pairs 2.6 µs.
+        """
+        made = cls()
+        lists: dict[Any, list[Any]] = made._lists
+        for field in fields:
+            if field:
+                name, _, value = field.partition("=")
+                if name in lists:
+                    lists[name].append(value)
+                else:
+                    lists[name] = [value]
+        return made
+
     def _extend(self, source: Any) -> None:
         lists = self._lists
-        for key, value in pairs_of(source):
+        for key, value in source if type(source) is list else pairs_of(source):
             if key in lists:
                 lists[key].append(value)
             else:
@@ -173,15 +206,7 @@ class MultiDict(MutableMapping[K, V], Generic[K, V]):  # noqa: PLW1641  # it cha
     def getlist(self, key: K, type: Any = None) -> Any:  # noqa: A002  # see above
         """Return every value of *key* in order, those that do not convert left out."""
         values = self._lists.get(key, ())
-        if type is None:
-            return list(values)
-        converted = []
-        for value in values:
-            try:
-                converted.append(convert(value, type))
-            except (ValueError, TypeError):
-                continue
-        return converted
+        return list(values) if type is None else convert_all(values, type)
 
     def items(self, multi: bool = False) -> _ItemsView[K, V]:
         """Return pairs with the first value of each key, with *multi* every pair."""

@@ -1,12 +1,12 @@
 """Floor 1: the Origin field: which page a request comes from (RFC 6454, WHATWG Fetch)."""
 
-import re
 from collections.abc import Iterable
 
 from erlen.protocols import RawHeaders
+from erlen.wire.patterns import late
 from erlen.wire.urls import strip_default_port
 
-_ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://([a-z0-9._\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_ORIGIN = late(r"([a-z][a-z0-9+.\-]*)://([a-z0-9._\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _SECURE = {"https", "wss"}
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", re.ASCII)
-_QUOTE_OR_ESCAPE = re.compile(r'["\\]')
-_QUOTE_OR_COMMA = re.compile(r'[",]')
-_ESCAPED = re.compile(r'\\(["\\])')
+from erlen.wire.patterns import late
+
+_TOKEN = late(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+", re.ASCII)
+_QUOTE_OR_ESCAPE = late(r'["\\]')
+_QUOTE_OR_COMMA = late(r'[",]')
+_ESCAPED = late(r'\\(["\\])')
 _BLANK = " \t"
 # SPEC: RFC 8187 section 3.2.1 attr-char, beside the letters, digits and "_.-~" of quote().
 _ATTR_SAFE = "!#$&+^`|"

@@ -1,10 +1,10 @@
 """Floor 1: the headers of one part of multipart/form-data, as RFC 7578 and browsers have them."""
 
-import re
 from typing import Final
 
 from erlen.exceptions import WireError
 from erlen.wire.params import parse_options_header
+from erlen.wire.patterns import late
 
 #: Most headers of a part, and most bytes of all of them.
 MAX_HEADERS: Final = 16
@@ -14,13 +14,13 @@ _MAX_FILENAME_BYTES: Final = 255
 _MAX_ENDING_BYTES: Final = 32
 
 #: Lines of RFC 9110 section 5.5: no folding, no blank before the colon, no control characters.
-_LINES: Final = re.compile(rb"(?:[!-9;-~]++:[\t -~\x80-\xff]*+\r\n)++")
-_PARAMETER: Final = re.compile(
+_LINES: Final = late(rb"(?:[!-9;-~]++:[\t -~\x80-\xff]*+\r\n)++")
+_PARAMETER: Final = late(
     r';[ \t]*+(?:([^\s=;"]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^";]*+)))?[ \t]*+'
 )
-_ESCAPED: Final = re.compile(r'\\(["\\])')
+_ESCAPED: Final = late(r'\\(["\\])')
 #: Control characters, line separators, directional overrides and isolates, lone surrogates.
-_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+_UNFIT: Final = late("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 def check_header_lines(lines: bytes) -> None:

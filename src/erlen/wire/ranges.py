@@ -5,20 +5,19 @@ which the parser says by ``None``; the answer is then the whole representation w
 well-formed field that asks for nothing that exists is a 416. All intervals are half-open.
 """
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from erlen.exceptions import RequestedRangeNotSatisfiable
 from erlen.wire.dates import http_date, parse_date
+from erlen.wire.patterns import late
 
 _MAX_RANGES: Final = 16
 _BLANKS: Final = " \t"
 #: SAFETY: ASCII digits only, at most 20: enough for 2**64, too few to be slow to convert.
-_RANGE: Final = re.compile(r"([0-9]{0,20})-([0-9]{0,20})")
-_CONTENT_RANGE: Final = re.compile(
+_RANGE: Final = late(r"([0-9]{0,20})-([0-9]{0,20})")
+_CONTENT_RANGE: Final = late(
     r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (?:([0-9]{1,20})-([0-9]{1,20})|\*)/(?:([0-9]{1,20})|\*)"
 )
 
@@ -281,8 +280,7 @@ def parse_content_range_header(
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class IfRange:
+class IfRange(NamedTuple):
     """The condition of an ``If-Range`` field: send the range only if nothing has changed.
 
     Attributes:

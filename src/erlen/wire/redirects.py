@@ -5,6 +5,7 @@ from typing import NoReturn
 from urllib.parse import unquote
 
 from erlen.exceptions import WireError
+from erlen.wire.patterns import late
 from erlen.wire.urls import check_host, iri_to_uri
 
 #: Statuses that send the client to ``Location`` (RFC 9110 section 15.4).
@@ -14,11 +15,11 @@ MAX_LENGTH = 16 * 1024
 
 _BLANKS = "".join(map(chr, range(0x21)))
 _DROPPED = str.maketrans("", "", "\t\n\r")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
-_HOST = re.compile(r"(?:https?:)?//(?:([^/?#]*)@)?([^/?#]*)", re.IGNORECASE)
-_ACCOUNT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:%]*")
-_END_OF_PATH = re.compile(r"[?#]")
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+_SCHEME = late(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+_HOST = late(r"(?:https?:)?//(?:([^/?#]*)@)?([^/?#]*)", re.IGNORECASE)
+_ACCOUNT = late(r"[A-Za-z0-9\-._~!$&'()*+,;=:%]*")
+_END_OF_PATH = late(r"[?#]")
+_UNFIT = late(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 
 
 def redirect_uri(target: str) -> str:

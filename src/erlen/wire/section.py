@@ -1,13 +1,14 @@
 """Floor 1: whether the header section of a request may come in, decided once for each exchange."""
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from erlen.exceptions import WireError
 from erlen.protocols import RawHeaders
+from erlen.wire.patterns import late
+from erlen.wire.urls import check_host
 
-_TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_TOKEN = late(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != 9)
 _UNREPEATABLE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding"})
 
@@ -24,6 +25,14 @@ _KEPT = frozenset(
 _SOUND: set[tuple[bytes, bytes]] = set()
 _SOUND_KEPT = 1024
 _SOUND_BYTES = 256
+
+#: Whole sections that were found sound and name a host, for clients that repeat them: scripts,
+#: monitors, other services. One that may prove who somebody is has a field that is not kept.
+_known: set[tuple[tuple[bytes, bytes], ...]] = set()
+_KNOWN_KEPT = 256
+#: Most fields and bytes of a section that is kept.
+KNOWN_FIELDS = 16
+KNOWN_BYTES = KNOWN_FIELDS * _SOUND_BYTES
 
 
 def check_block(
@@ -52,21 +61,48 @@ def check_block(
     try:
         count = len(raw)
         block = dict(raw)
-        unknown = () if _SOUND.issuperset(raw) else [pair for pair in raw if pair not in _SOUND]
+        if (
+            len(block) == count <= max_count
+            and _SOUND_BYTES * count <= max_bytes
+            and (_SOUND.issuperset(raw) or _are_sound(raw))
+        ):
+            return block
     except (TypeError, ValueError):  # an iterator, lists in place of tuples, or no pairs at all
-        return _check_each(raw, max_count, max_bytes)
-    if (
-        len(block) == count <= max_count
-        and _SOUND_BYTES * count <= max_bytes
-        and (not unknown or _are_sound(unknown))
-    ):
-        return block
+        pass
     return _check_each(raw, max_count, max_bytes)
+
+
+def is_sound(headers: Any, max_count: int, max_bytes: int) -> bool:
+    """Whether a header section can be admitted without its fields being looked at.
+
+    ``False`` says nothing, and no host at all is not sound. Limits below :data:`KNOWN_FIELDS` and
+    :data:`KNOWN_BYTES` may be passed over.
+    """
+    if type(headers) is not list:
+        return False
+    try:
+        # PERF: 0.25 us, where check_block() and check_host() take 0.6; of others it takes 0.1.
+        if (section := tuple(headers)) in _known:
+            return True
+        host = check_block(headers, max_count, max_bytes).get(b"host")
+        if host is None:
+            return False
+        check_host(host)
+    except (TypeError, WireError):
+        return False
+    if len(section) <= KNOWN_FIELDS and _SOUND.issuperset(section):
+        if len(_known) >= _KNOWN_KEPT:
+            # SAFETY: a client that invents sections must not grow the memory of the process.
+            _known.clear()
+        _known.add(section)
+    return True
 
 
 def _are_sound(pairs: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether short fields are sound beyond doubt; those that prove nothing are remembered."""
     for pair in pairs:
+        if pair in _SOUND:
+            continue
         name, value = pair
         if (
             type(name) is not bytes

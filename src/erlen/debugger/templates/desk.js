@@ -34,6 +34,13 @@ document.addEventListener("click", (event) => {
   }
 });
 
+async function useUnlocked() {
+  const { unlocked } = await command("unlocked", {});
+  if (unlocked) document.body.dataset.unlocked = "";
+}
+
+if (!("unlocked" in document.body.dataset) && document.querySelector(".console")) useUnlocked();
+
 dialog.querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
@@ -166,6 +173,20 @@ for (const element of document.querySelectorAll(".console")) {
   });
   stop.addEventListener("click", () => command(`${frame}/interrupt`, {}));
   form.addEventListener("submit", (event) => event.preventDefault());
+}
+
+/* The page of an application that could not be loaded goes when the next one is there */
+
+if ("renews" in document.body.dataset) {
+  setInterval(async () => {
+    if (document.hidden || document.activeElement?.value) return;
+    try {
+      const response = await fetch(base + page, { method: "HEAD" });
+      if (response.status === 404) location.reload();
+    } catch {
+      // The server is away for a moment.
+    }
+  }, 1000);
 }
 
 /* The list renews itself */

@@ -1,1 +1,0 @@
-"""One module for each framework, each with the same three applications."""

@@ -1,0 +1,1 @@
+"""Compares two revisions of erlen by counted instructions; see ../README.md."""

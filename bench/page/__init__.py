@@ -1,0 +1,1 @@
+"""Writes measured figures into a page of the documentation; see ../README.md."""

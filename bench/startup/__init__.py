@@ -1,0 +1,1 @@
+"""What an application costs before its first request, and when it is idle; see ../README.md."""

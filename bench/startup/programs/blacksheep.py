@@ -1,0 +1,10 @@
+"""BlackSheep."""
+
+from blacksheep import Application, get
+
+app = Application()
+
+
+@get("/")
+async def hello() -> str:
+    return "Hello, World!"
