@@ -157,13 +157,13 @@ async def test_request_and_websocket_are_of_their_classes() -> None:
         assert await session.receive() == "True"
 
 
-@pytest.mark.parametrize("call", [lambda: websocket.send(""), lambda: websocket.receive()])
+@pytest.mark.parametrize("call", [lambda: websocket.send(""), websocket.receive])
 async def test_a_message_in_a_request_is_told_to_be_out_of_place(call: Any) -> None:
     app = Erlen("shop")
 
     @app.get("/")
     async def view() -> str:
-        with pytest.raises(OutsideContextError, match="^'websocket' stands for nothing here"):
+        with pytest.raises(OutsideContextError, match=r"^'websocket' stands for nothing here"):
             await call()
         return "told"
 

@@ -141,6 +141,7 @@ class OrjsonProvider(_QuickProvider):
 
 # --- msgspec --------------------------------------------------------------------------------------
 
+
 class MsgspecProvider(_QuickProvider):
     """JSON by ``msgspec``, of the extra ``erlen[typed]``; it writes a ``msgspec.Struct`` too.
 

@@ -469,6 +469,18 @@ async def test_a_synchronous_iterator_that_ends_after_its_client_sends_nothing_m
     assert wire.sent == []
 
 
+async def test_a_generator_that_ends_when_its_client_leaves_sends_nothing_more() -> None:
+    async def ending() -> AsyncIterator[str]:
+        yield "a"
+        with suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep_forever()
+
+    wire = SendTo(go)
+    with pytest.raises(ClientDisconnected):
+        await stream(ending(), wire, None)
+    assert [message["body"] for message in wire.sent] == [b"a"]
+
+
 async def test_errors_before_the_client_left_win_over_a_closing_that_is_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -498,9 +510,11 @@ async def test_st5_between_two_chunks_the_generator_is_closed_and_may_await(make
 
 
 @BOTH
-async def test_b327_a_send_that_raises_oserror_closes_the_generator(make: Make) -> None:
+@pytest.mark.parametrize("taken", [1, 2, 3])
+async def test_b327_a_send_that_raises_oserror_closes_the_generator(make: Make, taken: int) -> None:
     async def leave(wire: SendTo, message: Message) -> None:
-        raise BrokenPipeError
+        if len(wire.sent) == taken:
+            raise BrokenPipeError
 
     log = Log()
     with pytest.raises(ClientDisconnected):

@@ -12,7 +12,8 @@ from werkzeug import http as werkzeug_http
 from werkzeug.datastructures import MultiDict as WerkzeugMultiDict
 
 from erlen.exceptions import WireError
-from erlen.wire.cookies import dump_cookie, parse_cookie
+from erlen.wire.cookies import dump_cookie, parse_cookie, read_cookies
+from erlen.wire.multidict import ImmutableMultiDict
 
 PLAIN_TEXT = st.text(
     st.characters(exclude_categories=["Cs"]).filter(lambda c: c > "\x1f" and c != "\x7f")
@@ -66,6 +67,25 @@ NAMES = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1).filter(lambda name: "__"
 )
 def test_parse_cookie_reads_what_browsers_send(header: str, pairs: list[tuple[str, str]]) -> None:
     assert parse_cookie(header) == pairs
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "a=1", "a=1; b=2; a=3", "a=1 ; b= 2;c=3", "a; =b; c", " a=1", "__Host-a=1; b=2", "a=b=c"],
+)
+def test_cookies_by_name_are_the_same(header: str) -> None:
+    assert read_cookies(header) == ImmutableMultiDict(parse_cookie(header))
+
+
+@given(st.text('ab=; "\\é\t_', max_size=12))
+def test_cookies_by_name_are_the_same_for_any_text(header: str) -> None:
+    assert read_cookies(header) == ImmutableMultiDict(parse_cookie(header))
+
+
+def test_b077_301_cookies_by_name_are_431() -> None:
+    assert len(read_cookies("; ".join(f"a{n}=1" for n in range(300)))) == 300
+    with pytest.raises(WireError, match="more than 300 pairs"):
+        read_cookies("; ".join(["a=1"] * 301))
 
 
 def test_b077_300_pairs_are_read_and_301_are_431() -> None:

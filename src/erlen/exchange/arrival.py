@@ -28,13 +28,18 @@ async def receive_within(seconds: float | None, receive: Receive) -> Message | N
         with anyio.move_on_after(seconds):
             return await receive()
         return None
-    steps = receive().__await__()
+    steps = _received(receive).__await__()
     try:
         waits_for = next(steps)
     except StopIteration as end:
         message: Message = end.value
         return message
     return await _rest_of(steps, waits_for, seconds)
+
+
+async def _received(receive: Receive) -> Message:
+    """COMPAT: what granian's ``receive()`` returns can be awaited, but nothing thrown into it."""
+    return await receive()
 
 
 @coroutine

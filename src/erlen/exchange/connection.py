@@ -3,7 +3,7 @@
 Nothing here does I/O, and nothing is parsed before it is asked for.
 """
 
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict
 
 from erlen.exceptions import HTTPException, WireError
 from erlen.exchange.fields import RequestFields
@@ -13,7 +13,7 @@ from erlen.exchange.tls import TLS, tls_of
 from erlen.protocols import Scope
 from erlen.routing.rule import Rule
 from erlen.wire.multidict import ImmutableMultiDict
-from erlen.wire.urls import check_host, get_current_url, parse_query, strip_default_port
+from erlen.wire.urls import check_host, get_current_url, read_query, strip_default_port
 
 _SECURE = {"https", "wss"}
 
@@ -46,15 +46,18 @@ class Connection(RequestFields):
         self,
         scope: Scope,
         settings: Settings,
-        **routing: Unpack[RoutingFacts],
+        path: str | None = None,
+        url_rule: Rule | None = None,
+        view_args: dict[str, Any] | None = None,
+        routing_exception: HTTPException | None = None,
     ) -> None:
-        """*routing* is what the router found; without a path the scope's own is taken."""
+        """What follows *settings* the router has found; without a path the scope's own is taken."""
         self.scope = scope
         self.settings = settings
-        self.path: str = routing.get("path", scope["path"])
-        self.url_rule = routing.get("url_rule")
-        self.view_args = routing.get("view_args")
-        self.routing_exception = routing.get("routing_exception")
+        self.path: str = scope["path"] if path is None else path
+        self.url_rule = url_rule
+        self.view_args = view_args
+        self.routing_exception = routing_exception
 
     def _get_current_object(self) -> Self:
         """Return itself: through a proxy, ``request`` or ``websocket``, the object behind it.
@@ -209,8 +212,7 @@ class Connection(RequestFields):
         Raises:
             WireError: More pairs than MAX_QUERY_ARGS; the exchange answers 400.
         """
-        pairs = parse_query(self.query_string, max_fields=self.settings.max_query_args)
-        return ImmutableMultiDict(pairs)
+        return read_query(self.query_string, max_fields=self.settings.max_query_args)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url!r} [{self.method}]>"

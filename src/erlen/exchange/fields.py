@@ -8,7 +8,7 @@ from erlen.protocols import Scope
 from erlen.wire.accept import Accept, CharsetAccept, LanguageAccept, MIMEAccept, parse_accept_header
 from erlen.wire.caching import RequestCacheControl, parse_cache_control_header
 from erlen.wire.conditional import ETags, parse_etags
-from erlen.wire.cookies import parse_cookie
+from erlen.wire.cookies import read_cookies
 from erlen.wire.credentials import Authorization
 from erlen.wire.dates import parse_date
 from erlen.wire.headers import RequestHeaders
@@ -56,7 +56,7 @@ class RequestFields:
         Raises:
             WireError: More than 300 cookies; the exchange answers 431.
         """
-        return ImmutableMultiDict(parse_cookie("; ".join(self.headers.get_all("cookie"))))
+        return read_cookies("; ".join(self.headers.get_all("cookie")))
 
     @lazy
     def authorization(self) -> Authorization | None:

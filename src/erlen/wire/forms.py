@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from erlen.exceptions import WireError
 from erlen.wire.multidict import ImmutableMultiDict
-from erlen.wire.pairs import decoded_fields
+from erlen.wire.pairs import decoded_fields, lists_of
 from erlen.wire.part_headers import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,
@@ -132,7 +132,7 @@ def parse_urlencoded(
     _spend(max_size, len(body), "bytes")
     if max_fields is not None and len(fields) > max_fields:
         _spend(max_fields, sum(map(bool, fields)), "fields")
-    return ImmutableMultiDict.of_fields(fields)
+    return ImmutableMultiDict.of_lists(lists_of(fields))
 
 
 # --- multipart ------------------------------------------------------------------------------------

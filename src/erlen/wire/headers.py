@@ -368,12 +368,13 @@ _NAMES_BYTES = 1024
 _first_of = itemgetter(0)
 
 
-def _places_of(names: tuple[bytes, ...]) -> dict[str, int]:
-    """Return where each name stands first, remembered.
+def places_of(raw: RawHeaders) -> dict[str, int]:
+    """Return where each name stands first, in lower case; not to be changed, as it is remembered.
 
-    PERF: a client sends the same names with every request. For nine of them this is 0.25 µs, and a
-    dict of the fields themselves, with a look for capitals among the names, 0.8 µs.
+    PERF: a client sends the same names with every request. For nine of them this is 0.3 µs, and a
+    dict of the fields themselves, with a look for capitals among the names, 0.9 µs.
     """
+    names = tuple(map(_first_of, raw))
     places = _PLACES.get(names)
     if places is None:
         places = {}
@@ -402,7 +403,7 @@ class RequestHeaders(Headers):
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._list = []
         self._raw = raw if type(raw) is list else list(raw)
-        self._places = _places_of(tuple(map(_first_of, self._raw)))
+        self._places = places_of(self._raw)
 
     def _pairs(self) -> list[Pair]:
         if not self._list:

@@ -1,6 +1,7 @@
 """Floor 1: the fields of a query or a small form, decoded together before they are split."""
 
 from binascii import a2b_qp
+from collections.abc import Iterable
 from typing import Final
 
 from erlen.wire.patterns import late
@@ -26,6 +27,19 @@ def decoded_fields(raw: bytes) -> list[str] | None:
             return None
         text = unquote_sound(text)
     return text.decode("utf-8", "replace").split("&")
+
+
+def lists_of(fields: Iterable[str]) -> dict[str, list[str]]:
+    """Return the values of texts ``name=value`` by name; empty texts do not count."""
+    lists: dict[str, list[str]] = {}
+    for field in fields:
+        if field:
+            name, _, value = field.partition("=")
+            if name in lists:
+                lists[name].append(value)
+            else:
+                lists[name] = [value]
+    return lists
 
 
 def unquote_sound(raw: bytes) -> bytes:

@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote_to_bytes
 from urllib.parse import urlencode as _urlencode
 
 from erlen.exceptions import WireError
-from erlen.wire.pairs import unquote_sound
+from erlen.wire.multidict import ImmutableMultiDict
+from erlen.wire.pairs import decoded_fields, lists_of, unquote_sound
 from erlen.wire.patterns import late
 
 _PATH_SAFE = "!$&'()*+,/:;=@"
@@ -137,6 +138,14 @@ def printable(text: str, limit: int = 200) -> str:
 
 
 # --- query ----------------------------------------------------------------------------------------
+
+
+def read_query(query: bytes, *, max_fields: int = 1000) -> ImmutableMultiDict[str, str]:
+    """Return what :func:`parse_query` does, by name. PERF: half of its time."""
+    fields = decoded_fields(query)
+    if fields is None or len(fields) > max_fields:
+        return ImmutableMultiDict(parse_query(query, max_fields=max_fields))
+    return ImmutableMultiDict.of_lists(lists_of(fields))
 
 
 def parse_query(query: bytes, *, max_fields: int = 1000) -> list[tuple[str, str]]:
