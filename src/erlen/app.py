@@ -31,12 +31,9 @@ from erlen.pipeline.around_serving import AroundServing
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.dispatch import call_before, serve
 from erlen.pipeline.folders import DEFAULT_STATIC_FOLDER, Folders
-from erlen.pipeline.gate import Gate
 from erlen.pipeline.lifespan import report_failed_freeze
 from erlen.pipeline.limits import Limits
-from erlen.pipeline.manual import ManualContext
 from erlen.pipeline.mount import Mount
-from erlen.pipeline.mounting import Mounted
 from erlen.pipeline.plan import Plan
 from erlen.pipeline.registry import (
     Declarations,
@@ -61,6 +58,7 @@ from erlen.wire.urls import printable
 if TYPE_CHECKING:  # the doors open late, but users' checkers want to know what is behind them
     from erlen.cli.group import AppGroup
     from erlen.cli.runner import CLIRunner
+    from erlen.pipeline.manual import ManualContext
     from erlen.testing import Client
     from erlen.wsgi import WSGIAdapter
 
@@ -192,12 +190,18 @@ class Erlen(Folders, TemplateWords, AroundServing, Entrance):
         self.config.freeze()
         stack: ASGIApp = functools.partial(serve, self._plan)
         if self.lifespan_declarations.mounts:
+            from erlen.pipeline.mounting import Mounted
+
             stack = Mounted(self._plan, self.lifespan_declarations.mounts, stack)
         for factory, options in reversed(self._middleware):
             stack = factory(stack, **options)
         if self._middleware:
             stack = functools.partial(call_in_no_context, stack)
-        entry = Gate(self._plan, stack, self._use) if self.lifespan_declarations else stack
+        entry = stack
+        if self.lifespan_declarations:
+            from erlen.pipeline.gate import Gate
+
+            entry = Gate(self._plan, stack, self._use)
         self._use(entry)
         return entry
 
@@ -540,11 +544,13 @@ class Erlen(Folders, TemplateWords, AroundServing, Entrance):
 
     # --- contexts ---------------------------------------------------------------------------------
 
-    def app_context(self) -> ManualContext:
+    def app_context(self) -> "ManualContext":
         """Return an application context, for ``with`` or ``async with``."""
+        from erlen.pipeline.manual import ManualContext
+
         return ManualContext.outside(self._plan or Plan(self))
 
-    def test_request_context(self, path: str = "/", **options: Any) -> ManualContext:
+    def test_request_context(self, path: str = "/", **options: Any) -> "ManualContext":
         """Return a context in which ``request`` works, without serving it.
 
         Args:
@@ -555,6 +561,8 @@ class Erlen(Folders, TemplateWords, AroundServing, Entrance):
         from erlen.testing.request_context import request_scope
 
         scope, body = request_scope(self, path, **options)
+        from erlen.pipeline.manual import ManualContext
+
         return ManualContext.inside(self._plan or Plan(self).compile(), scope, body)
 
     async def preprocess_request(self) -> Any:

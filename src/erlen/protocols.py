@@ -1,6 +1,6 @@
 """Floor 0: the types by which lower floors name what lives above them."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Protocol, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -56,7 +56,7 @@ class Exchange(Protocol):
         """Send one ASGI message to the server."""
         ...
 
-    async def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Any:
+    def run_sync(self, function: Callable[..., Any], /, *args: Any) -> Coroutine[Any, Any, Any]:
         """Call *function* in the exchange's one worker thread and return what it returns."""
         ...
 

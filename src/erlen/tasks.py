@@ -266,7 +266,7 @@ class _Picture(Context):
         if isinstance(exchange, WebSocket):
             exchange.state = State.OPEN  # nothing must try to accept it
         else:
-            exchange.body = _NoBody(_refuse)
+            vars(exchange)["body"] = _NoBody(_refuse)
         return exchange
 
 

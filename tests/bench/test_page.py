@@ -45,7 +45,9 @@ STARTUP: dict[str, Any] = {
 COUNTED = {"kind": "instructions", "rows": {"plaintext": {"bare": 9000.0, "erlen": 47500.0}}}
 STAGES = {"kind": "stages", "rows": {"match": 750.0, "send": 250.0}}
 CALLS = {"kind": "calls", "rows": {"erlen": {"python": {"erlen": 16, "json": 2}, "native": 18}}}
-FOUND: dict[str, Any] = {each["kind"]: each for each in (IN_PROCESS, WIRE, STARTUP, COUNTED, STAGES, CALLS)}
+FOUND: dict[str, Any] = {
+    str(each["kind"]): each for each in (IN_PROCESS, WIRE, STARTUP, COUNTED, STAGES, CALLS)
+}
 
 
 @pytest.mark.parametrize(

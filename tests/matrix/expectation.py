@@ -144,6 +144,8 @@ def expected(cell: Cell, run: Run, *, propagates: bool, denial: bool) -> Seen:
     """
     fate = FATES[cell.fate]
     in_tests = fate.raised == "in tests" and propagates
+    is_told = propagates and fate.raised != "never"  # whoever gets it in tests has no need of a log
+    is_logged = fate.logged and isinstance(run.thrown, Exception) and not is_told
     answerer = "" if in_tests else fate.handler
     before = [] if run.trigger is None else [run.trigger]
     failed = before if cell.path.endswith("/boom") else []
@@ -163,7 +165,7 @@ def expected(cell: Cell, run: Run, *, propagates: bool, denial: bool) -> Seen:
         trace=_trace(cell, fate, run, _names(cell, answerer), in_tests=in_tests, denial=denial),
         handled=[*before, *{"its": [leaf(run.thrown)], "500": [run.thrown], "": []}[answerer]],
         torn=[torn] * 3,
-        logged=[*failed, *([run.thrown] if fate.logged and not in_tests else [])],
+        logged=[*failed, *([run.thrown] if is_logged else [])],
         raised=raised[fate.raised],
         # What awaits nothing more can close nothing either.
         closed=sorted(run.closed if cell.outcome == "GeneratorExit" else run.made),

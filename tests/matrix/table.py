@@ -59,8 +59,9 @@ FATES = {
         "The handler of 500 has failed: that is logged, too, and a fixed page answers.",
     ),
     "raised": Fate(
-        "end", "", 0, "error", "always",
-        "No answer can be made any more: the connection breaks; teardown; the server gets the error.",
+        "end", "", 1, "error", "always",
+        "No answer can be made any more: the connection breaks; teardown; the error is logged, and "
+        "the server gets it, in tests without the line in the log.",
     ),
     "cancelled": Fate(
         "end", "", 0, "cancellation", "always",

@@ -1,8 +1,8 @@
 """Floor 3: one message of the server, waited for with a time limit that costs only who waits."""
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from sys import modules
-from types import coroutine
+from types import CoroutineType, coroutine
 from typing import Any
 
 import anyio
@@ -28,23 +28,24 @@ async def receive_within(seconds: float | None, receive: Receive) -> Message | N
         with anyio.move_on_after(seconds):
             return await receive()
         return None
-    steps = _received(receive).__await__()
+    awaitable = receive()
+    steps = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
     try:
-        waits_for = next(steps)
+        waits_for = steps.send(None)
     except StopIteration as end:
         message: Message = end.value
         return message
     return await _rest_of(steps, waits_for, seconds)
 
 
-async def _received(receive: Receive) -> Message:
+async def _awaited(awaitable: Awaitable[Message]) -> Message:
     """COMPAT: what granian's ``receive()`` returns can be awaited, but nothing thrown into it."""
-    return await receive()
+    return await awaitable
 
 
 @coroutine
 def _rest_of(
-    steps: Generator[Any, Any, Message], waits_for: Any, seconds: float
+    steps: Coroutine[Any, Any, Message], waits_for: Any, seconds: float
 ) -> Generator[Any, None, Message | None]:
     """Await what has begun already, and cancel in *seconds* what it waits for then.
 
@@ -68,7 +69,7 @@ def _rest_of(
             except BaseException as error:  # noqa: BLE001  # whatever it is, it is meant for them
                 waits_for = steps.throw(error)
             else:
-                waits_for = next(steps)
+                waits_for = steps.send(None)
             if is_late:
                 strike()
     except StopIteration as end:

@@ -48,11 +48,17 @@ class Collector:
                     await self._keep(parser.feed(data))
             parser.close()
         except BaseException:
+            await self._discard()
+            raise
+
+    async def _discard(self) -> None:
+        """Leave no file, whatever is cancelled."""
+        try:
             if self._spool is not None:
                 with anyio.CancelScope(shield=True):
                     await self._spool.discard()
+        finally:  # asyncio's own task.cancel(), which no shield keeps off, may have ended that
             await close_all(upload for _, upload in self.uploads)
-            raise
 
     async def _keep(self, events: Iterable[Event]) -> None:
         for number, event in enumerate(events, 1):

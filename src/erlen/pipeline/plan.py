@@ -188,8 +188,9 @@ class Plan:
             and not scope.get("root_path")
             and len(path) + len(scope.get("query_string", b"")) <= self._max_url
         ):
-            view_args: dict[str, Any] = {}
+            rule: Rule | None = None
             line: Pipeline | None = None
+            view_args: dict[str, Any] = {}
             fixed = self._fixed.get(path)
             if fixed is not None:
                 if scope.get("raw_path") == fixed.raw_path and method in fixed.lines:
@@ -199,7 +200,7 @@ class Plan:
                 if found is not None:
                     rule, view_args = found
                     line = rule.target
-            if line is not None:
+            if rule is not None:
                 context = _new(Context)
                 _init(context, self.app, line, scope, receive, send, path, rule, view_args)
                 return context

@@ -230,7 +230,7 @@ def _is_unchanged(
     if_none_match = headers.get("if-none-match")
     if if_none_match:
         # PERF: the one tag that the client was given, as it was given, needs no parser, 3 µs.
-        if if_none_match == etag and etag[-1] == '"':
+        if etag is not None and if_none_match == etag and etag[-1] == '"':
             return True
         opaque, _ = unquote_etag(etag)
         tags = parse_etags(if_none_match)

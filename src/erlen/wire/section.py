@@ -1,7 +1,6 @@
 """Floor 1: whether the header section of a request may come in, decided once for each exchange."""
 
 from collections.abc import Collection, Iterable
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from erlen.exceptions import WireError
@@ -11,6 +10,7 @@ from erlen.wire.urls import check_host
 
 _TOKEN = late(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != 9)
+_WITHOUT_CONTROLS = bytes(ord("?") if code in _CONTROLS else code for code in range(256))
 _UNREPEATABLE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding"})
 
 #: SAFETY: a field that may prove who somebody is must not be kept beyond its request, so only
@@ -42,14 +42,13 @@ class _Form(NamedTuple):
     size: int
     host: int
     length: int | None
+    proves_nothing: bool
 
 
 #: Names in their order → what they say.
 _FORMS: dict[tuple[bytes, ...], _Form] = {}
 _FORMS_KEPT = 256
 _FORM_BYTES = 1024
-_first_of, _second_of = itemgetter(0), itemgetter(1)
-_BYTES = {bytes}
 
 
 def check_block(
@@ -101,24 +100,23 @@ def is_sound(headers: Any, max_count: int, max_bytes: int) -> bool:
         # PERF: 0.25 us, where check_block() and check_host() take 0.6.
         if (section := tuple(headers)) in _known:
             return True
-        names = tuple(map(_first_of, headers))
-        values = list(map(_second_of, headers))
+        names, values = zip(*headers)  # noqa: B905  # PERF: strict takes 0.15 us more
         form = _FORMS.get(names) or _learn_form(names)
-        if form is None or not _BYTES.issuperset(map(type, values)):
+        if form is None:
             return False
         # PERF: of a section with a cookie only the names are known. All values are looked at
         # together: 0.9 us for nine fields; check_block() would take 4 us.
         text = b"".join(values)
         if len(names) > max_count or form.size + len(text) > max_bytes:
             return False
-        if text.translate(None, _CONTROLS) != text:
+        if text.translate(_WITHOUT_CONTROLS) != text:
             return False
         if form.length is not None and not _is_length(values[form.length]):
             return False
         check_host(values[form.host])
     except (TypeError, ValueError):  # lists in place of tuples, no pairs, a WireError
         return False
-    if len(section) <= KNOWN_FIELDS and len(text) <= KNOWN_BYTES and _KEPT.issuperset(names):
+    if form.proves_nothing and len(names) <= KNOWN_FIELDS and len(text) <= KNOWN_BYTES:
         if len(_known) >= _KNOWN_KEPT:
             # SAFETY: a client that invents sections must not grow the memory of the process.
             _known.clear()
@@ -136,7 +134,7 @@ def _learn_form(names: tuple[bytes, ...]) -> _Form | None:
     if not b"".join(names).islower() or size > _FORM_BYTES:
         return None
     length = names.index(b"content-length") if b"content-length" in names else None
-    form = _Form(size, names.index(b"host"), length)
+    form = _Form(size, names.index(b"host"), length, _KEPT.issuperset(names))
     if len(_FORMS) >= _FORMS_KEPT:
         # SAFETY: a client that invents names must not grow the memory of the process.
         _FORMS.clear()
