@@ -3,6 +3,7 @@
 import logging
 import sys
 from contextvars import ContextVar
+from typing import Any
 
 from erlen.context import current_context
 from erlen.exceptions import leaves
@@ -132,7 +133,7 @@ def create_logger(name: str, *, debug: bool) -> logging.Logger:
 
 def note_logged(error: BaseException) -> None:
     """Have the server, which *error* is raised to now, not log it again."""
-    setattr(error, _LOGGED, True)
+    _attributes_of(error)[_LOGGED] = True
 
 
 def was_logged(error: BaseException) -> bool:
@@ -141,9 +142,15 @@ def was_logged(error: BaseException) -> bool:
     An application may keep an exception and raise it for every request.
     """
     ends = leaves(error) if isinstance(error, BaseExceptionGroup) else (error,)
-    is_logged = vars(error).pop(_LOGGED, False)
-    logged = [vars(end).pop(_LOGGED, False) for end in ends]  # all() would stop at the first
+    is_logged = _attributes_of(error).pop(_LOGGED, False)
+    logged = [_attributes_of(end).pop(_LOGGED, False) for end in ends]  # all() would end too early
     return is_logged or all(logged)
+
+
+def _attributes_of(error: BaseException) -> dict[str, Any]:
+    """Return the attributes, past whatever the class does to those that ask."""
+    attributes: dict[str, Any] = object.__getattribute__(error, "__dict__")
+    return attributes
 
 
 def _is_news(record: logging.LogRecord) -> bool:

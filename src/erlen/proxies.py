@@ -143,13 +143,18 @@ class _RequestProxy(Proxy):
 def _shown(name: str) -> property:
     """Return what gives an attribute of the request; setting one is the proxy's own."""
 
+    pick = operator.attrgetter(name)
+    find = current_context.get
+
     def read(proxy: Proxy) -> Any:
-        context = current_context.get(None)
-        if context is not None:
+        context = find(None)
+        if context is not None and not context.line.is_websocket:
             exchange = context.opened_exchange
-            if exchange is not None and not context.line.is_websocket:
-                return getattr(exchange, name)
-        return getattr(proxy._find(), name)
+            if exchange is not None:
+                return pick(exchange)
+            if context.scope is not None:
+                return pick(context.exchange)
+        return pick(proxy._find())
 
     return property(read)
 

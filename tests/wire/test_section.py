@@ -183,6 +183,17 @@ def test_admission_raises_only_wire_errors_and_admits_what_headers_admit(
 HOST = (b"host", b"example.com")
 
 
+@pytest.mark.parametrize("code", range(256))
+def test_b040_a_section_is_as_sound_as_its_fields(code: int) -> None:
+    raw = [HOST, (b"cookie", b"a%cb" % code)]
+    try:
+        check_block(raw)
+    except WireError:
+        assert not is_sound(raw, 200, 65536)
+    else:
+        assert is_sound(raw, 200, 65536)
+
+
 def test_a_section_is_sound_when_its_fields_are_and_it_names_a_host() -> None:
     assert is_sound([HOST, (b"accept", b"*/*"), (b"cookie", b"a=b")], 200, 65536)
     assert not is_sound([(b"accept", b"*/*")], 200, 65536)

@@ -28,5 +28,6 @@ class lazy(Generic[T]):  # noqa: N801  # reads as a decorator, like property
     def __get__(self, instance: object | None, owner: type) -> "T | lazy[T]":
         if instance is None:
             return self
-        value = instance.__dict__[self.name] = self.compute(instance)
+        value = self.compute(instance)
+        setattr(instance, self.name, value)  # PERF: to touch __dict__ would make a dict of its own
         return value
