@@ -19,11 +19,11 @@ ROW = "plaintext"
 #: Stage → function, and the stages that are a part of it and told by themselves.
 STAGES = {
     "admission: the header section and the host": (
-        "erlen.pipeline.admission:Admission.check_section",
+        "erlen.pipeline.plan:is_sound",
         (),
     ),
     "context: the object, without what is made when it is asked for": (
-        "erlen.pipeline.plan:Context",
+        "erlen.pipeline.plan:_init",
         (),
     ),
     "match: from the target to the pipeline": (
@@ -34,7 +34,7 @@ STAGES = {
         ),
     ),
     "coerce: the response of what the view returned": (
-        "erlen.pipeline.coerce:Coercion.__call__",
+        "erlen.pipeline.coerce:Coercion.respond",
         (),
     ),
     "send: start and body as two messages": ("erlen.exchange.response:Response.send", ()),
