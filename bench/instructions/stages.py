@@ -19,7 +19,7 @@ ROW = "plaintext"
 #: Stage → function, and the stages that are a part of it and told by themselves.
 STAGES = {
     "admission: the header section and the host": (
-        "erlen.pipeline.plan:is_sound",
+        "erlen.pipeline.plan:sound_host",
         (),
     ),
     "context: the object, without what is made when it is asked for": (

@@ -142,7 +142,6 @@ class _RequestProxy(Proxy):
 
 def _shown(name: str) -> property:
     """Return what gives an attribute of the request; setting one is the proxy's own."""
-
     pick = operator.attrgetter(name)
     find = current_context.get
 

@@ -17,7 +17,7 @@ from erlen.exceptions import (
     SecurityError,
     WireError,
 )
-from erlen.pipeline.admission import Admission
+from erlen.pipeline.admission import _FRIENDS_KEPT, Admission
 from erlen.protocols import Scope
 
 Pairs = Iterable[tuple[bytes, bytes]]
@@ -162,6 +162,14 @@ def test_only_trusted_hosts_are_admitted(host: bytes, ok: bool, kind: str) -> No
     else:
         with pytest.raises(SecurityError):
             admit(hosted(host, type=kind))
+
+
+def test_hosts_that_a_client_invents_do_not_fill_the_memory() -> None:
+    config = {**DEFAULTS, "TRUSTED_HOSTS": [".example.com"]}
+    admit = Admission(config, host_matching=False, subdomain_matching=False)
+    for number in range(_FRIENDS_KEPT + 2):
+        assert admit.trusts(f"h{number}.example.com")
+    assert len(admit._friends) <= _FRIENDS_KEPT
 
 
 def test_a_request_without_a_host_is_not_trusted() -> None:

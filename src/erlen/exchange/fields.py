@@ -56,7 +56,7 @@ class RequestFields:
         Raises:
             WireError: More than 300 cookies; the exchange answers 431.
         """
-        return read_cookies("; ".join(self.headers.get_all("cookie")))
+        return read_cookies(self.headers.joined("cookie", "; "))
 
     @lazy
     def authorization(self) -> Authorization | None:
@@ -231,4 +231,4 @@ class RequestFields:
         return parse_range_header(self.headers.get("range"))
 
     def _joined(self, name: str) -> str:
-        return ",".join(self.headers.getlist(name))
+        return self.headers.joined(name, ",")

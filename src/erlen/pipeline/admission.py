@@ -22,6 +22,7 @@ from erlen.wire.urls import check_host, host_is_trusted, split_target, strip_def
 
 #: SAFETY: while debugging, a page of another host must not reach the application by DNS rebinding.
 _LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "[::1]")
+_FRIENDS_KEPT = 256
 
 
 class Admission:
@@ -31,7 +32,8 @@ class Admission:
         max_url: Most bytes of path and query.
         max_count: Most fields.
         max_bytes: Most bytes of them.
-        is_lenient: Whether every host will do, and every section that ``is_sound()`` admits.
+        is_lenient: Whether every section will do that ``sound_host()`` admits, if its host does.
+        is_guarded: Whether not every host will do.
     """
 
     def __init__(
@@ -47,9 +49,22 @@ class Admission:
         self._host_matching = host_matching
         self._subdomain_matching = subdomain_matching and bool(self._server_name)
         self._plain = not (host_matching or self._subdomain_matching)
-        self.is_lenient = (
-            not self._trusted and self.max_count >= KNOWN_FIELDS and self.max_bytes >= KNOWN_BYTES
-        )
+        self.is_lenient = self.max_count >= KNOWN_FIELDS and self.max_bytes >= KNOWN_BYTES
+        self.is_guarded = bool(self._trusted)
+        self._friends: set[str] = set()
+
+    def trusts(self, host: str) -> bool:
+        """Whether requests for a host are served, where not all are."""
+        # PERF: 0.1 us, where comparing with the names takes 1 us for each of them.
+        if host in self._friends:
+            return True
+        if not host_is_trusted(host, self._trusted):
+            return False
+        # SAFETY: below ".example.com" there are as many hosts as a client likes.
+        if len(self._friends) >= _FRIENDS_KEPT:
+            self._friends.clear()
+        self._friends.add(host)
+        return True
 
     def check_section(self, scope: Scope) -> str:
         """Check the header section and return the host, ``""`` for HTTP/1.0 without one.
@@ -66,7 +81,7 @@ class Admission:
             host = check_host(raw_host) if raw_host is not None else _missing_host(scope)
         except WireError as error:
             raise default_exceptions[error.status] from error
-        if self._trusted and not host_is_trusted(host, self._trusted):
+        if self.is_guarded and not self.trusts(host):
             raise SecurityError
         if scope["type"] == "websocket":
             self._check_origin(scope, host)

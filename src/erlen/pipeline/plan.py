@@ -26,7 +26,7 @@ from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 from erlen.state import State
 from erlen.threads import Threads
-from erlen.wire.section import is_sound
+from erlen.wire.section import sound_host
 
 #: PERF: to call the two in turn takes 0.08 us less than the class, which calls __init__ through C.
 _new, _init = Context.__new__, Context.__init__
@@ -148,7 +148,7 @@ class Plan:
         self._scopes: dict[tuple[str, bool], Pipeline] = {}
         self._is_plain = False
         self._max_count, self._max_bytes = self.admit.max_count, self.admit.max_bytes
-        self._max_url = self.admit.max_url
+        self._max_url, self._is_guarded = self.admit.max_url, self.admit.is_guarded
         self._fixed: dict[str, FixedPath] = {}
         self._find_shape: FindShape
         self.unmatched = {"http": self._scope("", False), "websocket": self._scope("", True)}
@@ -184,7 +184,8 @@ class Plan:
         if (
             self._is_plain
             and scope["type"] == "http"
-            and is_sound(scope["headers"], self._max_count, self._max_bytes)
+            and (host := sound_host(scope["headers"], self._max_count, self._max_bytes))
+            and (not self._is_guarded or self.admit.trusts(host))
             and not scope.get("root_path")
             and len(path) + len(scope.get("query_string", b"")) <= self._max_url
         ):

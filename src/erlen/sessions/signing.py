@@ -4,20 +4,12 @@ A token is ``payload.timestamp.signature``, each in URL-safe base64 without padd
 is compressed has one more dot in front. It is what Flask makes, under another salt and digest.
 """
 
+import hmac
 import zlib
-from hmac import compare_digest
-from typing import Any
+from binascii import a2b_base64, b2a_base64
+from typing import Any, NamedTuple
 
-from itsdangerous import (
-    BadData,
-    BadPayload,
-    BadSignature,
-    TimestampSigner,
-    URLSafeTimedSerializer,
-    base64_decode,
-    base64_encode,
-    want_bytes,
-)
+from itsdangerous import BadPayload, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
 from erlen.sessions.seal import RefusedToken, Unsealed, UnusableToken
 
@@ -32,35 +24,86 @@ CLOCK_SKEW = 60
 COMPRESSED_FROM = 256
 
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+
+class Signed(NamedTuple):
+    """What was signed, the second when, and whether with the current key."""
+
+    value: bytes
+    issued: int
+    is_current: bool
+
+
 class SessionSigner(TimestampSigner):
     """Signs with the last of its keys and verifies with all; keeps what it derived of them."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Arguments of itsdangerous' own."""
+        """Arguments of itsdangerous' own, whose algorithm is HMAC."""
         super().__init__(*args, **options)
-        # PERF: deriving takes 2 µs and would be for each signature.
-        self._derived = [self.derive_key(key) for key in reversed(self.secret_keys)]
+        digest: Any = self.digest_method
+        # PERF: deriving takes 2 µs and would be for each signature. One that begins with the copy
+        # of a HMAC that knows its key takes 1.2 µs, and 1.9 from the beginning.
+        self._begun = [
+            hmac.new(self.derive_key(key), digestmod=digest) for key in reversed(self.secret_keys)
+        ]
+
+    def sign(self, value: str | bytes) -> bytes:
+        """Return *value* with the time and a signature."""
+        now = self.get_timestamp()
+        stamp = now.to_bytes((now.bit_length() + 7) // 8)
+        stamped = b"%b.%b" % (want_bytes(value), _encode(stamp))
+        return b"%b.%b" % (stamped, self.get_signature(stamped))
 
     def get_signature(self, value: str | bytes) -> bytes:
         """Return the signature of *value* with the current key."""
-        return self._sign(self._derived[0], want_bytes(value))
+        return _signature(self._begun[0], want_bytes(value))
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        """Whether *sig* is the signature of *value* with any of the keys.
+        """Whether *sig* is the signature of *value* with any of the keys."""
+        return self._key_of(want_bytes(value), want_bytes(sig)) is not None
+
+    def read(self, token: bytes) -> Signed | None:
+        """Return what :meth:`sign` was given; ``None`` when it was not signed here.
+
+        PERF: 4 µs, where ``unsign()`` takes 6 µs, and makes a datetime.
+        """
+        stamped, _, signature = token.rpartition(b".")
+        place = self._key_of(stamped, signature)
+        value, dot, stamp = stamped.rpartition(b".")
+        if place is None or not dot:
+            return None
+        try:
+            return Signed(value, int.from_bytes(_decode(stamp)), place == 0)
+        except ValueError:
+            return None
+
+    def _key_of(self, value: bytes, signature: bytes) -> int | None:
+        """Return the place of the key that has signed *value*, 0 for the current one.
 
         SAFETY: compared as text. Base64 has several texts for the same bytes, and decoders skip
         what they do not know, so that one signature would be valid in many spellings.
         """
-        value, sig = want_bytes(value), want_bytes(sig)
-        return any(compare_digest(self._sign(key, value), sig) for key in self._derived)
+        for place, begun in enumerate(self._begun):
+            if hmac.compare_digest(_signature(begun, value), signature):
+                return place
+        return None
 
-    def is_current(self, token: bytes) -> bool:
-        """Whether a token that was verified is signed with the current key."""
-        value, _, sig = token.rpartition(self.sep)
-        return len(self._derived) == 1 or compare_digest(self.get_signature(value), sig)
 
-    def _sign(self, key: bytes, value: bytes) -> bytes:
-        return base64_encode(self.algorithm.get_signature(key, value))
+def _signature(begun: hmac.HMAC, value: bytes) -> bytes:
+    mac = begun.copy()
+    mac.update(value)
+    return _encode(mac.digest())
+
+
+def _encode(data: bytes) -> bytes:
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _decode(text: bytes) -> bytes:
+    """Undo :func:`_encode`; ``ValueError`` for most of what it did not make."""
+    return a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
 
 
 class SessionSerializer(URLSafeTimedSerializer):
@@ -79,21 +122,19 @@ class SessionSerializer(URLSafeTimedSerializer):
         """See :meth:`erlen.sessions.seal.Seal.unseal`."""
         if len(token) > MAX_TOKEN:
             raise RefusedToken(f"it has {len(token)} characters")
-        signed = token.encode()
-        try:
-            payload, issued = self._signer.unsign(signed, return_timestamp=True)
-        except (BadSignature, ValueError, OverflowError, OSError):
-            raise RefusedToken("its signature is not ours") from None
-        age = self._signer.get_timestamp() - issued.timestamp()
+        signed = self._signer.read(token.encode())
+        if signed is None:
+            raise RefusedToken("its signature is not ours")
+        age = self._signer.get_timestamp() - signed.issued
         if age > max_age:
             raise RefusedToken("it is too old")
         if age < -CLOCK_SKEW:
             raise RefusedToken("it was signed in the future")
         try:
-            text = _unpack(payload).decode()
+            text = _unpack(signed.value).decode()
         except ValueError as error:  # UnicodeDecodeError is one
             raise UnusableToken(str(error)) from error
-        return Unsealed(text, self._signer.is_current(signed))
+        return Unsealed(text, signed.is_current)
 
     def make_signer(self, salt: str | bytes | None = None) -> TimestampSigner:
         """Return the signer; another one for another salt."""
@@ -117,15 +158,15 @@ def _pack(data: bytes) -> bytes:
     if len(data) >= COMPRESSED_FROM:
         compressed = zlib.compress(data)
         if len(compressed) < len(data) - 1:
-            return b"." + base64_encode(compressed)
-    return base64_encode(data)
+            return b"." + _encode(compressed)
+    return _encode(data)
 
 
 def _unpack(payload: bytes) -> bytes:
     """Undo :func:`_pack`; ``ValueError`` for what it did not make, or for too much."""
     try:
-        data = base64_decode(payload.removeprefix(b"."))
-    except BadData as error:
+        data = _decode(payload.removeprefix(b"."))
+    except ValueError as error:
         raise ValueError("the payload is not base64") from error
     if payload.startswith(b"."):
         inflate = zlib.decompressobj()

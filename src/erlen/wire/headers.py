@@ -443,6 +443,13 @@ class RequestHeaders(Headers):
             return [self._raw[self._places[name]][1].decode("latin-1")]
         return [value for each, value in self._pairs() if each == name]
 
+    def joined(self, name: str, separator: str) -> str:
+        """Return every value of *name*, which is in lower case, as one text."""
+        if len(self._places) == len(self._raw):  # no name comes twice
+            place = self._places.get(name)
+            return "" if place is None else self._raw[place][1].decode("latin-1")
+        return separator.join(self._values_of(name))
+
     def body_length(self) -> int | None:
         """Return Content-Length; ``None`` when missing, malformed, or overruled by chunks."""
         place = self._places.get("content-length")

@@ -21,12 +21,15 @@ def decoded_fields(raw: bytes) -> list[str] | None:
     Source: WHATWG URL, section 5.1. UTF-8 has no byte of ASCII inside of a character, so that one
     that is cut off by a ``&`` takes nothing of what follows.
     """
-    text = raw.replace(b"+", b" ")
+    text = raw.replace(b"+", b" ") if b"+" in raw else raw
     if b"%" in text:
         if _DECODED_LATE.search(text):
             return None
         text = unquote_sound(text)
-    return text.decode("utf-8", "replace").split("&")
+    try:
+        return text.decode().split("&")
+    except UnicodeDecodeError:
+        return text.decode("utf-8", "replace").split("&")
 
 
 def lists_of(fields: Iterable[str]) -> dict[str, list[str]]:

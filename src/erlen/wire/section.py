@@ -27,9 +27,9 @@ _SOUND: set[tuple[bytes, bytes]] = set()
 _SOUND_KEPT = 1024
 _SOUND_BYTES = 256
 
-#: Whole sections that were found sound and name a host, for clients that repeat them: scripts,
-#: monitors, other services. One that may prove who somebody is has a field that is not kept.
-_known: set[tuple[tuple[bytes, bytes], ...]] = set()
+#: Whole sections that were found sound, and the host that they name, for clients that repeat them:
+#: scripts, monitors, other services. One that may prove who somebody is has a field that is not kept.
+_known: dict[tuple[tuple[bytes, bytes], ...], str] = {}
 _KNOWN_KEPT = 256
 #: Most fields and bytes of a section that is kept.
 KNOWN_FIELDS = 16
@@ -88,40 +88,41 @@ def check_block(
     return _check_each(raw, max_count, max_bytes)
 
 
-def is_sound(headers: Any, max_count: int, max_bytes: int) -> bool:
-    """Whether a header section can be admitted without its fields being looked at.
+def sound_host(headers: Any, max_count: int, max_bytes: int) -> str | None:
+    """Return the host of a section that can be admitted without its fields being looked at.
 
-    ``False`` says nothing, and no host at all is not sound. Limits below :data:`KNOWN_FIELDS` and
-    :data:`KNOWN_BYTES` may be passed over.
+    ``None`` says nothing. Limits below :data:`KNOWN_FIELDS` and :data:`KNOWN_BYTES` may be passed
+    over.
     """
     if type(headers) is not list:
-        return False
+        return None
     try:
         # PERF: 0.25 us, where check_block() and check_host() take 0.6.
-        if (section := tuple(headers)) in _known:
-            return True
+        host = _known.get(section := tuple(headers))
+        if host is not None:
+            return host
         names, values = zip(*headers)  # noqa: B905  # PERF: strict takes 0.15 us more
         form = _FORMS.get(names) or _learn_form(names)
         if form is None:
-            return False
+            return None
         # PERF: of a section with a cookie only the names are known. All values are looked at
         # together: 0.9 us for nine fields; check_block() would take 4 us.
         text = b"".join(values)
         if len(names) > max_count or form.size + len(text) > max_bytes:
-            return False
+            return None
         if text.translate(_WITHOUT_CONTROLS) != text:
-            return False
+            return None
         if form.length is not None and not _is_length(values[form.length]):
-            return False
-        check_host(values[form.host])
+            return None
+        host = check_host(values[form.host])
     except (TypeError, ValueError):  # lists in place of tuples, no pairs, a WireError
-        return False
+        return None
     if form.proves_nothing and len(names) <= KNOWN_FIELDS and len(text) <= KNOWN_BYTES:
         if len(_known) >= _KNOWN_KEPT:
             # SAFETY: a client that invents sections must not grow the memory of the process.
             _known.clear()
-        _known.add(section)
-    return True
+        _known[section] = host
+    return host
 
 
 def _learn_form(names: tuple[bytes, ...]) -> _Form | None:
