@@ -28,7 +28,8 @@ _SOUND_KEPT = 1024
 _SOUND_BYTES = 256
 
 #: Whole sections that were found sound, and the host that they name, for clients that repeat them:
-#: scripts, monitors, other services. One that may prove who somebody is has a field that is not kept.
+#: scripts, monitors, other services. One that may prove who somebody is has a field that is never
+#: kept.
 _known: dict[tuple[tuple[bytes, bytes], ...], str] = {}
 _KNOWN_KEPT = 256
 #: Most fields and bytes of a section that is kept.
