@@ -306,6 +306,26 @@ async def test_reader_and_watcher_share_one_receive() -> None:
     assert read == [b"ab"]
 
 
+async def test_b070_a_reader_beside_a_watcher_waits_no_longer() -> None:
+    body = Body(feed(), timeout=0.01)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(body.wait_disconnected)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(RequestTimeout):
+            await body.read()
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept", "known"), [(None, False, False), (3, False, True), (None, True, True)]
+)
+async def test_how_long_a_body_is_at_most(declared: int | None, kept: bool, known: bool) -> None:
+    body = Body(feed(part(b"abc")), declared)
+    if kept:
+        await body.read()
+    assert (body.is_at_most(3), body.is_at_most(2)) == (known, False)
+
+
 async def test_a_watcher_that_is_cancelled_leaves_the_reader_its_turn() -> None:
     to_server, from_client = anyio.create_memory_object_stream[Message](1)
     body = Body(from_client.receive)

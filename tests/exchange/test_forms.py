@@ -65,6 +65,32 @@ async def test_rq10_the_second_await_gives_the_same_objects() -> None:
         assert await getattr(request, name) is await getattr(request, name)
 
 
+async def test_a_task_that_waits_for_a_form_reads_it_when_the_other_is_cancelled() -> None:
+    request = posted([b"a=1&", b"b=2"], URLENCODED)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await request.form
+    with pytest.raises(RuntimeError, match="already read"):
+        await request.form
+
+
+async def test_b120_files_in_memory_are_closed_without_waiting() -> None:
+    request = posted(multipart(("up", b"x", "a")))
+    upload = (await request.files)["up"]
+    assert (request.must_close, upload.closed) == (False, False)
+    request.let_go()
+    assert upload.closed
+
+
+async def test_b120_files_on_disk_are_waited_for() -> None:
+    request = posted(multipart(("up", b"x" * 300 * KIB, "a")), UPLOAD_SPOOL_SIZE=1000)
+    upload = (await request.files)["up"]
+    request.let_go()
+    assert (request.must_close, upload.closed) == (True, False)
+    await request.close()
+    assert upload.closed
+
+
 async def test_a_form_cannot_be_changed() -> None:
     request = posted(MIXED)
     for found in (await request.form, await request.files, await request.values):
@@ -320,6 +346,17 @@ async def test_no_part_is_kept_and_the_body_is_consumed() -> None:
     assert not request.must_close
     with pytest.raises(RuntimeError, match="already read"):
         await request.form
+
+
+async def test_b112_the_text_of_a_part_that_is_not_utf8_is_400() -> None:
+    part = await anext(aiter(posted(multipart(("a", b"\xff"))).multipart()))
+    with pytest.raises(BadRequest):
+        await part.text()
+
+
+async def test_b110_what_follows_the_last_part_is_read_and_not_looked_at() -> None:
+    request = posted([MIXED, b"--nonsense\r\n" * 9, b"x"])
+    assert len([part async for part in request.multipart()]) == 5
 
 
 async def test_parts_may_be_read_from_kept_bytes() -> None:

@@ -124,5 +124,14 @@ def test_se4_the_null_session_is_known_again() -> None:
     assert not interface.is_null_session(Session())
 
 
+@pytest.mark.parametrize("value", ["abc.DEF-_1", 'a "b"; c', ""])
+@pytest.mark.parametrize("lifetime", [{}, {"expires": None}, {"expires": 0}, {"max_age": 5}])
+def test_se3_the_cookie_is_what_dump_cookie_writes(value: str, lifetime: dict[str, Any]) -> None:
+    app = Erlen("t")
+    expected = dump_cookie("session", value, httponly=True, samesite="Lax", **lifetime)
+    for _ in range(2):
+        assert SessionInterface().dump_session_cookie(app, value, **lifetime) == expected
+
+
 def test_se3_the_flags_of_an_interface() -> None:
     assert (SessionInterface.pickle_based, SessionInterface.lazy) == (False, False)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erlen.exceptions import WireError
-from erlen.wire.forms import UrlencodedParser
-from erlen.wire.urls import parse_query, unquote_bytes
+from erlen.wire.forms import UrlencodedParser, parse_urlencoded
+from erlen.wire.multidict import ImmutableMultiDict
+from erlen.wire.urls import parse_query, read_query, unquote_bytes
 from tests.wire.form_bodies import singly, splits
 
 MEBIBYTE = 1024 * 1024
@@ -129,3 +130,32 @@ def test_b100_a_mebibyte_takes_linear_time(unit: bytes) -> None:
         return time.process_time() - started
 
     assert cost(MEBIBYTE) < 16 * min(cost(MEBIBYTE // 8) for _ in range(3)) + 0.02
+
+
+# --- whole bodies ---------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=30) | ODD_BODIES | st.text("a=&%+26dD3é").map(str.encode))
+def test_a_whole_body_reads_as_its_pieces(body: bytes) -> None:
+    whole = parse_urlencoded(body, max_fields=None, max_size=None)
+    assert whole == ImmutableMultiDict(read(body))
+    assert read_query(body) == ImmutableMultiDict(parse_query(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "limits"),
+    [
+        pytest.param(b"a&b&c", {"max_fields": 2}, id="b096-fields"),
+        pytest.param(b"a&b%26&c", {"max_fields": 2}, id="b096-fields-split-before"),
+        pytest.param(b"a=bc", {"max_size": 3}, id="b097-bytes"),
+        pytest.param(b"a=%26", {"max_size": 3}, id="b097-bytes-split-before"),
+    ],
+)
+def test_a_whole_body_over_a_limit_is_413(body: bytes, limits: dict[str, int]) -> None:
+    with pytest.raises(WireError) as caught:
+        parse_urlencoded(body, **({"max_fields": None, "max_size": None} | limits))
+    assert caught.value.status == 413
+
+
+def test_b096_empty_fields_of_a_whole_body_do_not_count() -> None:
+    assert len(parse_urlencoded(b"&&a&&&b&&", max_fields=2, max_size=9)) == 2

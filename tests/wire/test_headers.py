@@ -270,6 +270,19 @@ def test_request_headers_read_as_headers_do() -> None:
     assert h == h.copy()
 
 
+def test_repeated_fields_are_joined_in_their_order() -> None:
+    assert RequestHeaders(RAW).joined("x-a", ", ") == "1, 2"
+    assert RequestHeaders(RAW).joined("zz", ", ") == ""
+    assert RequestHeaders(RAW[3:]).joined("cookie", "; ") == "a=1"
+    assert RequestHeaders(RAW[3:]).joined("zz", "; ") == ""
+    assert RequestHeaders(RAW[3:]).getlist("Cookie") == ["a=1"]
+
+
+def test_headers_of_checked_pairs_keep_their_list() -> None:
+    pairs = [("Content-Type", "text/plain")]
+    assert Headers.of_checked(pairs) == Headers(pairs)
+
+
 def test_b044_bytes_beyond_ascii_come_back_the_same() -> None:
     h = RequestHeaders(RAW)
     assert h["x-l"] == "\xe9\x85"

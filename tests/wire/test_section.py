@@ -184,7 +184,7 @@ HOST = (b"host", b"example.com")
 
 
 @pytest.mark.parametrize("code", range(256))
-def test_b040_a_section_is_as_sound_as_its_fields(code: int) -> None:
+def test_a_section_is_as_sound_as_its_fields(code: int) -> None:
     raw = [HOST, (b"cookie", b"a%cb" % code)]
     try:
         check_block(raw)
@@ -213,8 +213,15 @@ def test_a_section_is_sound_when_its_fields_are_and_it_names_a_host() -> None:
         [HOST, (b"x", 1)],
         [HOST] + [(b"x%d" % number, b"1") for number in range(200)],
         [HOST, (b"x", b"1" * 65536)],
+        [HOST, (b"content-length", b"1x")],
+        [HOST, (b"X", b"1")],
+        [HOST, (b"x" * 2000, b"1")],
+        [],
     ],
-    ids=["name", "value", "twice", "host", "list", "tuple", "iterator", "text", "many", "long"],
+    ids=[
+        "name", "value", "twice", "host", "list", "tuple", "iterator", "text", "many", "long",
+        "length", "capital", "long-name", "none",
+    ],
 )
 def test_what_is_not_beyond_doubt_is_not_sound(headers: Any) -> None:
     assert not sound_host(headers, 200, 65536)
@@ -227,6 +234,12 @@ def test_a_section_is_kept_only_if_it_proves_nobody_and_is_short() -> None:
         assert tuple(headers) not in section._known
     assert sound_host([HOST], 200, 65536)
     assert (HOST,) in section._known
+
+
+def test_names_that_a_client_invents_do_not_fill_the_memory() -> None:
+    for number in range(section._FORMS_KEPT + 2):
+        assert sound_host([HOST, (b"x-%d" % number, b"1")], 200, 65536)
+    assert len(section._FORMS) <= section._FORMS_KEPT
 
 
 def test_sections_that_a_client_invents_do_not_fill_the_memory() -> None:

@@ -35,7 +35,7 @@ async def receive_within(seconds: float | None, receive: Receive) -> Message | N
     except StopIteration as end:
         message: Message = end.value
         return message
-    return await _rest_of(steps, waits_for, seconds)
+    return await _rest_of(steps, _Limit(seconds, waits_for))
 
 
 async def _awaited(awaitable: Awaitable[Message]) -> Message:
@@ -43,41 +43,63 @@ async def _awaited(awaitable: Awaitable[Message]) -> Message:
     return await awaitable
 
 
-@coroutine
-def _rest_of(
-    steps: Coroutine[Any, Any, Message], waits_for: Any, seconds: float
-) -> Generator[Any, None, Message | None]:
-    """Await what has begun already, and cancel in *seconds* what it waits for then.
+class _Limit:
+    """The time that a task of asyncio may wait.
 
     SPEC: asyncio: a coroutine waits for the future that it yields, or by ``None`` for a turn.
     ``task.cancel()`` cancels that future; so does this, without a word to the task.
+
+    Attributes:
+        waits_for: What the task waits for now.
+        is_late: Whether the time is over.
     """
-    is_late = False
 
-    def strike() -> None:
-        nonlocal is_late
-        is_late = True
-        if waits_for is not None:
-            waits_for.cancel()
+    def __init__(self, seconds: float, waits_for: Any) -> None:
+        """The time begins."""
+        self.waits_for = waits_for
+        self.is_late = False
+        self._task = running_task()
+        self._before = self._task.cancelling()
+        self._timer = running_loop().call_later(seconds, self.strike)
 
-    timer = running_loop().call_later(seconds, strike)
-    before = running_task().cancelling()
+    def strike(self) -> None:
+        """Cancel what the task waits for."""
+        self.is_late = True
+        if self.waits_for is not None:
+            self.waits_for.cancel()
+
+    def lift(self) -> None:
+        """Let the task wait."""
+        self._timer.cancel()
+
+    def has_cancelled(self) -> bool:
+        """Whether a cancellation is this one's, and nobody else's."""
+        return self.is_late and bool(self._task.cancelling() == self._before)
+
+
+@coroutine
+def _rest_of(
+    steps: Coroutine[Any, Any, Message], limit: _Limit
+) -> Generator[Any, None, Message | None]:
+    """Await what has begun already; ``None`` when it takes too long."""
+    cancelled = anyio.get_cancelled_exc_class()
     try:
         while True:
             try:
-                yield waits_for
+                yield limit.waits_for
             except BaseException as error:  # noqa: BLE001  # whatever it is, it is meant for them
-                waits_for = steps.throw(error)
+                limit.waits_for = steps.throw(error)
             else:
-                waits_for = steps.send(None)
-            if is_late:
-                strike()
+                took_a_turn = limit.is_late and limit.waits_for is None
+                limit.waits_for = steps.throw(cancelled()) if took_a_turn else steps.send(None)
+            if limit.is_late:
+                limit.strike()
     except StopIteration as end:
         message: Message = end.value
         return message
-    except anyio.get_cancelled_exc_class():
-        if is_late and running_task().cancelling() == before:
+    except cancelled:
+        if limit.has_cancelled():
             return None
         raise
     finally:
-        timer.cancel()
+        limit.lift()

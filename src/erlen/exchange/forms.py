@@ -14,7 +14,7 @@ from erlen.exchange.parts import Parts, refusal
 from erlen.exchange.settings import Settings
 from erlen.exchange.slices import SLICE, Slices
 from erlen.exchange.spool import Room
-from erlen.exchange.uploads import UploadFile, close_all
+from erlen.exchange.uploads import UploadFile, close_all, let_go
 from erlen.wire.forms import MultipartParser, UrlencodedParser, boundary_of, parse_urlencoded
 from erlen.wire.multidict import ImmutableMultiDict
 
@@ -116,6 +116,17 @@ class Forms:
         except WireError as error:
             raise refusal(error, debug=debug) from error
         return Parts(self._body, parser, max_memory=self.max_memory, debug=debug)
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether a file was loaded that is not in memory."""
+        files = () if self._data is None else self._data.files.items(multi=True)
+        return not all(upload.is_in_memory for _, upload in files)
+
+    def let_go(self) -> None:
+        """Close the files that were loaded and are in memory."""
+        if self._data is not None:
+            let_go(upload for _, upload in self._data.files.items(multi=True))
 
     async def close(self) -> None:
         """Close the files that were loaded."""

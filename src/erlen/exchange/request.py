@@ -168,8 +168,9 @@ class Request(Ahead):
 
     async def _load_form(self) -> FormData:
         data = await self._forms.load()
-        if data.files:
-            self._has_files = self.must_close = True
+        if data.files and not self._has_files:
+            self._has_files = True
+            self.must_close = self.must_close or self._forms.is_on_disk
         return data
 
     async def _get_form(self) -> ImmutableMultiDict[str, str]:
@@ -288,8 +289,6 @@ class Request(Ahead):
 
     async def close(self) -> None:
         """Close the uploaded files and stop listening; the end of the exchange does it."""
-        if not self.must_close:
-            return
         try:
             if self._listener is not None:
                 self._listener.cancel()
@@ -300,7 +299,9 @@ class Request(Ahead):
                 await self._forms.close()
 
     def let_go(self) -> None:
-        """Give up a large body; called when the exchange has ended."""
+        """Give up a large body and the files in memory; called when the exchange has ended."""
+        if self._has_files:
+            self._forms.let_go()
         body: Body | None = self.__dict__.get("body")
         if body is not None and body.forget_large():
             self._json = None

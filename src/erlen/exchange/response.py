@@ -165,7 +165,9 @@ class Response(ResponseTrailers):
     def headers(self) -> Headers:  # type: ignore[override]  # read-only on purpose
         """The header fields; changes are sent, but a known body has the length that it has."""
         if self._headers is None:
-            self._headers = Headers([("Content-Type", self._type_pair[1].decode("latin-1"))])
+            self._headers = Headers.of_checked(
+                [("Content-Type", self._type_pair[1].decode("latin-1"))]
+            )
         elif type(self._headers) is ReadyHeaders:
             self._headers = self._headers.copy()
         return self._headers

@@ -44,7 +44,10 @@ class Slices:
         if self._position == len(self._chunk):
             if self._chunks is None:
                 self._chunks = aiter(self._body)
-            self._chunk, self._position = await anext(self._chunks), 0
+            chunk = await anext(self._chunks)
+            if len(chunk) <= SLICE:
+                return chunk
+            self._chunk, self._position = chunk, 0
         data = self._chunk[self._position : self._position + SLICE]
         self._position += len(data)
         return data

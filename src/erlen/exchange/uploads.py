@@ -45,6 +45,7 @@ class UploadFile(PartFields):
         name: Name of the form's field.
         headers: Header fields of the part.
         content_length: Bytes of the file.
+        is_in_memory: Whether no disk is needed to read or close it.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class UploadFile(PartFields):
         self.raw_filename = filename if raw_filename is None else raw_filename
         self.name = name
         self._stream: BinaryIO | None = BytesIO() if stream is None else stream
-        self._in_memory = isinstance(self._stream, BytesIO)
+        self.is_in_memory = isinstance(self._stream, BytesIO)
         position = self._stream.tell()
         self.content_length = self._stream.seek(0, SEEK_END)
         self._stream.seek(position)
@@ -171,12 +172,12 @@ class UploadFile(PartFields):
 
     async def _do(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a method of the file: at once in memory, in a thread on disk."""
-        return function(*args) if self._in_memory else await in_thread(function, *args)
+        return function(*args) if self.is_in_memory else await in_thread(function, *args)
 
     def _release(self) -> BinaryIO | None:
         """Be closed; return what is still to be closed on disk."""
         stream, self._stream = self._stream, None
-        return None if self._in_memory else stream
+        return None if self.is_in_memory else stream
 
 
 _CLOSED = (
@@ -198,6 +199,13 @@ async def close_all(uploads: Iterable[UploadFile]) -> None:
             except anyio.get_cancelled_exc_class():
                 _close(streams)  # asyncio's own task.cancel(), which no shield keeps off
                 raise
+
+
+def let_go(uploads: Iterable[UploadFile]) -> None:
+    """Close those of *uploads* that are in memory."""
+    for upload in uploads:
+        if upload.is_in_memory:
+            upload._release()
 
 
 def _close(streams: list[BinaryIO]) -> None:

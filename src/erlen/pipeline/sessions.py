@@ -106,7 +106,7 @@ class Sessions:
         if not self._interface.is_null_session(session):
             if self._save is None:
                 saving = self._interface.save_session(self._app, session, response)
-                if inspect.isawaitable(saving):  # by a decorator, a partial, super()
+                if saving is not None and inspect.isawaitable(saving):  # by a decorator, super()
                     await saving
             else:
                 await self._save(self._app, session, response)

@@ -172,6 +172,11 @@ def dump_cookie(
     return field
 
 
+def is_plain_value(value: str) -> bool:
+    """Whether :func:`dump_cookie` writes *value* as it is."""
+    return _PLAIN_VALUE.fullmatch(value) is not None
+
+
 def _unquote(value: str) -> str:
     """Undo the quoting of a value that starts with ``"``; its end may have been cut by ``;``."""
     if value[:1] != '"':

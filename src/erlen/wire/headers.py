@@ -102,6 +102,13 @@ class Headers:  # noqa: PLW1641  # it changes, so it has no hash
         if defaults is not None:
             self.extend(defaults)
 
+    @classmethod
+    def of_checked(cls, pairs: list[Pair]) -> Self:
+        """Return headers of pairs that can be sent, as was found before; it keeps the list."""
+        made = cls.__new__(cls)
+        made._list = pairs
+        return made
+
     # --- reading ----------------------------------------------------------------------------------
 
     def _pairs(self) -> list[Pair]:
