@@ -1004,8 +1004,10 @@ async def test_function_of_a_coroutine_that_is_thrown_away_is_told(threads: Thre
             errors.put(str(error))
 
     running = worker.run(work)
+    waits_for: Any = running.send(None)
     while not asked.is_set():
-        running.send(None)
+        if waits_for.done():
+            waits_for = running.send(None)
         await anyio.sleep(0.001)
     running.close()
     worker.release()

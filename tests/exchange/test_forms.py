@@ -65,15 +65,6 @@ async def test_rq10_the_second_await_gives_the_same_objects() -> None:
         assert await getattr(request, name) is await getattr(request, name)
 
 
-async def test_a_task_that_waits_for_a_form_reads_it_when_the_other_is_cancelled() -> None:
-    request = posted([b"a=1&", b"b=2"], URLENCODED)
-    with anyio.CancelScope() as scope:
-        scope.cancel()
-        await request.form
-    with pytest.raises(RuntimeError, match="already read"):
-        await request.form
-
-
 async def test_b120_files_in_memory_are_closed_without_waiting() -> None:
     request = posted(multipart(("up", b"x", "a")))
     upload = (await request.files)["up"]

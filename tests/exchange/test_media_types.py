@@ -3,7 +3,12 @@
 import pytest
 
 from erlen.exchange import media_types
-from erlen.exchange.media_types import content_type_of, type_pair, with_charset
+from erlen.exchange.media_types import (
+    content_type_of,
+    read_media_type,
+    type_pair,
+    with_charset,
+)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from erlen import Erlen
 from erlen.context import current_context
 from erlen.exchange.response import Response
 from erlen.sessions import NullSession, Session, SessionInterface
+from erlen.wire.cookies import dump_cookie
 from tests.sessions.exchanges import make_app
 
 interface = SessionInterface()

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from itsdangerous import BadPayload, BadSignature, Signer, URLSafeTimedSerializer
+from itsdangerous import (
+    BadPayload,
+    BadSignature,
+    Signer,
+    TimestampSigner,
+    URLSafeTimedSerializer,
+)
 
 from erlen.sessions.seal import RefusedToken, UnusableToken
 from erlen.sessions.signing import MAX_TEXT, MAX_TOKEN, SessionSerializer, SessionSigner
@@ -156,6 +162,21 @@ def test_b247_junk_is_not_even_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serializer, "_signer", None)
     with pytest.raises(RefusedToken, match="60000 characters"):
         serializer.unseal("x" * 60_000, 60)
+
+
+@pytest.mark.parametrize("value", [b"payload", b"payload.A"], ids=["none", "no base64"])
+def test_b247_what_is_signed_without_a_time_is_refused(value: bytes) -> None:
+    signature = make().make_signer().get_signature(value)
+    with pytest.raises(RefusedToken, match="signature is not ours"):
+        make().unseal((value + b"." + signature).decode(), 60)
+
+
+@given(st.binary())
+def test_differential_itsdangerous_signs_the_same(value: bytes) -> None:
+    ours = make().make_signer()
+    theirs = TimestampSigner([KEY], salt="salt", **OPTIONS)
+    assert ours.get_signature(value) == theirs.get_signature(value)
+    assert theirs.unsign(ours.sign(value)) == ours.unsign(theirs.sign(value)) == value
 
 
 def test_b247_the_longest_token_is_looked_at() -> None:

@@ -113,7 +113,7 @@ def test_b253_depth_is_an_error_that_open_session_knows() -> None:
 
 
 def test_what_is_written_does_not_depend_on_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"a": [1, 2.5, None, True], "é": "\"\\/\u2028", "b": {"c": {}}}
+    value = {"a": [1, 2.5, None, True], "é": '"\\/\u2028', "b": {"c": {}}}
     text = TaggedJSONSerializer().dumps(value)
     monkeypatch.setattr("json.encoder.c_make_encoder", None)
     assert TaggedJSONSerializer().dumps(value) == text

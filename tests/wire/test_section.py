@@ -219,8 +219,20 @@ def test_a_section_is_sound_when_its_fields_are_and_it_names_a_host() -> None:
         [],
     ],
     ids=[
-        "name", "value", "twice", "host", "list", "tuple", "iterator", "text", "many", "long",
-        "length", "capital", "long-name", "none",
+        "name",
+        "value",
+        "twice",
+        "host",
+        "list",
+        "tuple",
+        "iterator",
+        "text",
+        "many",
+        "long",
+        "length",
+        "capital",
+        "long-name",
+        "none",
     ],
 )
 def test_what_is_not_beyond_doubt_is_not_sound(headers: Any) -> None:
