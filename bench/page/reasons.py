@@ -57,6 +57,7 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("in process", "routes-10-miss", "*"): _MISS,
     ("in process", "routes-1000-miss", "*"): _MISS,
     ("in process", "routes-10000-miss", "*"): _MISS,
+    ("wire", "query", "*"): "as in process; requests per second of a busy core spread widely",
     ("wire", "*", "*"): (
         "latencies and requests per second of a busy core spread by a tenth and more; the server's "
         "processor time is the steadier figure"

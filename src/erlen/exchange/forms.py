@@ -120,13 +120,15 @@ class Forms:
     @property
     def is_on_disk(self) -> bool:
         """Whether a file was loaded that is not in memory."""
-        files = () if self._data is None else self._data.files.items(multi=True)
-        return not all(upload.is_in_memory for _, upload in files)
+        return not all(upload.is_in_memory for upload in self._uploads())
 
     def let_go(self) -> None:
         """Close the files that were loaded and are in memory."""
-        if self._data is not None:
-            let_go(upload for _, upload in self._data.files.items(multi=True))
+        let_go(self._uploads())
+
+    def _uploads(self) -> list[UploadFile]:
+        assert self._data is not None
+        return [upload for _, upload in self._data.files.items(multi=True)]
 
     async def close(self) -> None:
         """Close the files that were loaded."""
