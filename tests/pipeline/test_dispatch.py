@@ -33,8 +33,10 @@ from erlen.exceptions import (
     NotFound,
     WebSocketDisconnect,
 )
+from erlen.protocols import Message
 from erlen.testing import WebSocketRejected
 from erlen.testing.binding import httpx
+from tests.hostile.harness import HOST, LEFT, http_scope
 
 
 def noted(log: list[Any], entry: Any, value: Any) -> Any:
@@ -1068,3 +1070,23 @@ async def test_a_large_body_and_its_value_are_given_up_with_the_exchange() -> No
     assert (await app.test_client().post("/", json="x" * 100_000)).json() == {"size": 100_000}
     with pytest.raises(RuntimeError, match="its large body was given up"):
         await kept[0].get_json()
+
+
+async def test_a_client_that_leaves_before_the_answer_to_a_broken_response_is_no_error(
+    app: Erlen, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/")
+    async def broken() -> Any:
+        return (1 // each for each in [0])
+
+    async def receive() -> Message:
+        return LEFT
+
+    async def send(_message: Message) -> None:
+        raise OSError("gone")
+
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    await app(http_scope("/", [HOST]), receive, send)
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [
+        ZeroDivisionError
+    ]

@@ -4,6 +4,7 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -14,7 +15,7 @@ import pytest
 
 from erlen import Erlen
 from erlen.serving import reloaded
-from erlen.serving.reloaded import Line, deaf, serve
+from erlen.serving.reloaded import Line, Start, deaf, serve
 
 Pipe = tuple["Connection[Any, Any]", "Connection[Any, Any]"]
 
@@ -114,3 +115,19 @@ def test_a_system_without_masks_has_none(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delattr(signal, "SIGHUP")
     with deaf():
         reloaded.heed_signals()
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "why"),
+    [("localhost", 99999, "no port 99999"), ("[::1]:5000", None, "has the IPv6 address ::1")],
+)
+def test_where_nothing_can_listen_the_supervisor_is_told(
+    pipe: Pipe, capsys: pytest.CaptureFixture[str], name: str, port: int | None, why: str
+) -> None:
+    app = Erlen("shop")
+    app.config["SERVER_NAME"] = name
+    start = Start(lambda: app, None, port, {}, "token")
+    with socket.socket() as listener, pytest.raises(SystemExit):
+        reloaded._bind(listener, app, start, Line(pipe[1]))
+    assert pipe[0].recv() == ("refused", None)
+    assert why in capsys.readouterr().err
