@@ -158,7 +158,7 @@ def hooks() -> Quart:
 
 def middleware() -> Quart:
     app = plaintext()
-    app.asgi_app = content.wrapped(app.asgi_app)  # type: ignore[method-assign]
+    app.asgi_app = content.wrapped(app.asgi_app)  # type: ignore[method-assign]  # as its docs say
     return app
 
 

@@ -96,7 +96,7 @@ def form() -> Any:
 
     @app.post("/form")
     async def submit(request: Request) -> HTTPResponse:
-        get: Any = request.form.get  # type: ignore[union-attr]
+        get: Any = request.form.get  # type: ignore[union-attr]  # a form is there
         return html(f"{get('name')} {get('email')} {get('city')} {get('comment')}")
 
     return app
@@ -108,7 +108,7 @@ def multipart() -> Any:
     @app.post("/upload")
     async def upload(request: Request) -> HTTPResponse:
         form: Any = request.form
-        file: Any = request.files.get("file")  # type: ignore[union-attr]
+        file: Any = request.files.get("file")  # type: ignore[union-attr]  # files are
         texts = f"{form.get('title')} {form.get('place')} {form.get('tag')} {file.name}"
         return html(f"{texts} {len(file.body)} {file.body[-4:].hex()}")
 

@@ -183,7 +183,7 @@ def module_files() -> set[str]:
         vars(module).get("__file__")
         for module in list(sys.modules.values())
         # Other things, which may lie there too, may do anything when they are asked.
-        if isinstance(module, ModuleType)  # type: ignore[redundant-expr]
+        if isinstance(module, ModuleType)  # type: ignore[redundant-expr]  # others lie there too
     )
     return {file for file in files if isinstance(file, str) and not is_installed(file)}
 
