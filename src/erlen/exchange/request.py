@@ -41,6 +41,7 @@ _LIMIT = (
 class Request(Ahead):
     """An HTTP request. What needs the network is awaited; everything else is a plain attribute."""
 
+    _made_body: Body | None = None
     _json: dict[bool, Any] | None = None
     _values: CombinedMultiDict[str, str] | None = None
     _has_files = False
@@ -64,13 +65,14 @@ class Request(Ahead):
     def body(self) -> Body:
         """The bytes, pulled: ``async for chunk in request.body`` or ``await request.body``."""
         settings = self.settings
-        return Body(
+        self._made_body = body = Body(
             self._receive,
             self.content_length,
             settings.max_content_length,
             settings.body_timeout,
             _LIMIT if settings.debug else "",
         )
+        return body
 
     @property
     def max_content_length(self) -> int | None:
@@ -302,8 +304,7 @@ class Request(Ahead):
         """Give up a large body and the files in memory; called when the exchange has ended."""
         if self._has_files:
             self._forms.let_go()
-        body: Body | None = self.__dict__.get("body")
-        if body is not None and body.forget_large():
+        if self._made_body is not None and self._made_body.forget_large():
             self._json = None
 
     # --- JSON -------------------------------------------------------------------------------------

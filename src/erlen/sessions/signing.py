@@ -44,7 +44,7 @@ class SessionSigner(TimestampSigner):
         super().__init__(*args, **options)
         digest: Any = self.digest_method
         # PERF: deriving takes 2 µs and would be for each signature. One that begins with the copy
-        # of a HMAC that knows its key takes 1.2 µs, and 1.9 from the beginning.
+        # of a HMAC that knows its key takes 1.4 µs, and 1.9 from the beginning.
         self._begun = [
             hmac.new(self.derive_key(key), digestmod=digest) for key in reversed(self.secret_keys)
         ]
@@ -67,7 +67,7 @@ class SessionSigner(TimestampSigner):
     def read(self, token: bytes) -> Signed | None:
         """Return what :meth:`sign` was given; ``None`` when it was not signed here.
 
-        PERF: 4 µs, where ``unsign()`` takes 6 µs, and makes a datetime.
+        PERF: 2.5 µs, where ``unsign()`` takes 2 µs more, and makes a datetime.
         """
         stamped, _, signature = token.rpartition(b".")
         place = self._key_of(stamped, signature)

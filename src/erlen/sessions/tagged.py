@@ -244,9 +244,7 @@ class TaggedJSONSerializer:
             self.register(tag_class)
         self.untagged = _PLAIN
         self._encode = _make_encode()
-        self._decode = json.JSONDecoder(
-            object_hook=self.untag, parse_constant=_refuse_constant
-        ).decode
+        self._decoder = json.JSONDecoder(object_hook=self.untag, parse_constant=_refuse_constant)
 
     def register(
         self, tag_class: type[JSONTag], force: bool = False, index: int | None = None
@@ -314,7 +312,10 @@ class TaggedJSONSerializer:
         Raises:
             ValueError, TypeError, RecursionError: It is not that.
         """
-        return self._decode(text)
+        value, end = self._decoder.raw_decode(text)
+        if end < len(text):
+            raise ValueError("Something follows the value.")
+        return value
 
 
 def _make_encode() -> Callable[[Any], str]:

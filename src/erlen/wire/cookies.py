@@ -39,7 +39,7 @@ _LAST_SECOND: Final = 253_402_300_799
 def read_cookies(header: str, *, max_pairs: int = 300) -> ImmutableMultiDict[str, str]:
     """Return what :func:`parse_cookie` does, by name."""
     # PERF: most fields hold nothing to decode, to unquote, to trim or to distrust, and so need none
-    # of the care of _read_pair: 1 µs for two cookies, not 3.
+    # of the care of _read_pair: 1.1 µs for two cookies, not 2.2.
     parts = header.split("; ")
     if not (
         header.count(";") == header.count(" ") == len(parts) - 1 < max_pairs
