@@ -119,6 +119,11 @@ def test_what_is_written_does_not_depend_on_the_encoder(monkeypatch: pytest.Monk
     assert TaggedJSONSerializer().dumps(value) == text
 
 
+@pytest.mark.parametrize("text", ['{"a":1}', ' {"a":1}', '{"a":1}\n'])
+def test_blanks_around_a_value_mean_nothing(text: str) -> None:
+    assert TaggedJSONSerializer().loads(text) == {"a": 1}
+
+
 def test_a_value_that_holds_itself_is_an_error() -> None:
     value: list[Any] = []
     value.append(value)

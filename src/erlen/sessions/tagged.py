@@ -312,10 +312,12 @@ class TaggedJSONSerializer:
         Raises:
             ValueError, TypeError, RecursionError: It is not that.
         """
-        value, end = self._decoder.raw_decode(text)
-        if end < len(text):
-            raise ValueError("Something follows the value.")
-        return value
+        # PERF: there are no blanks around it; to look for them in Python's way takes 0.3 µs.
+        if text[:1] == "{":
+            value, end = self._decoder.raw_decode(text)
+            if end == len(text):
+                return value
+        return self._decoder.decode(text)
 
 
 def _make_encode() -> Callable[[Any], str]:
