@@ -100,12 +100,15 @@ class Context:
         opened_session: The session once something opened it, else ``None``.
         flashes: The flashed messages that this exchange took from its session.
         worker: The thread of this exchange once a function has needed one, else ``None``.
+        is_engaged: Whether one of ``pushed``, ``after_this`` and ``opened_session`` is set.
+        may_hold: Whether :meth:`holds` is to be asked: an exchange was opened, say.
     """
 
     __slots__ = (
         "_adapter", "_closing", "_g", "after_this", "answering", "app", "children",
-        "ended", "error", "flashes", "line", "opened_exchange", "opened_session", "path", "pushed",
-        "receive", "routing_exception", "rule", "scope", "send", "started", "view_args", "worker",
+        "ended", "error", "flashes", "is_engaged", "line", "may_hold", "opened_exchange",
+        "opened_session", "path", "pushed", "receive", "routing_exception", "rule", "scope", "send",
+        "started", "view_args", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -135,6 +138,8 @@ class Context:
         self.ended = False
         self.started = False
         self.pushed = False
+        self.is_engaged = False
+        self.may_hold = False
         self.after_this: list[Callable[..., Any]] | None = None
         self.children: Children | None = None
         self.opened_session: Any = None
@@ -165,6 +170,7 @@ class Context:
             if self.scope is None:
                 raise OutsideContextError(_NO_EXCHANGE)
             self.opened_exchange = self._open()
+            self.may_hold = True
         return self.opened_exchange
 
     def _open(self) -> Request | WebSocket:
@@ -282,6 +288,7 @@ class Context:
         """Await *close* after the teardown hooks, whatever becomes of what it closes until then."""
         if self._closing is None:
             self._closing = []
+            self.may_hold = True
         self._closing.append(close)
 
     # --- children ---------------------------------------------------------------------------------
@@ -301,10 +308,14 @@ class Context:
     def _start_child(
         self, function: Callable[..., Awaitable[Any]], name: str, *args: Any
     ) -> ChildTask[Any]:
-        children = self.children
-        if children is None:
-            children = self.children = Children()
-        return children.start(function, *args, name=name)
+        return self._own_children().start(function, *args, name=name)
+
+    def _own_children(self) -> Children:
+        """Return what the request has started, made at first use."""
+        if self.children is None:
+            self.children = Children()
+            self.may_hold = True
+        return self.children
 
     async def _call_beside(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call *function* in a thread of its own: the exchange's is the view's, if that is def."""
@@ -321,12 +332,11 @@ class Context:
         Returns:
             What it has cancelled so far.
         """
-        if self.children is None:
-            self.children = Children()
-        if self.children.is_closed:
+        children = self._own_children()
+        if children.is_closed:
             return None  # none can fail any more
-        outer, self.children.scope = self.children.scope, scope
-        if self.children.has_failed:
+        outer, children.scope = children.scope, scope
+        if children.has_failed:
             scope.cancel()
         return outer
 
@@ -337,9 +347,7 @@ class Context:
 
     def limit_view(self, deadline: anyio.CancelScope) -> None:
         """Note the scope that has the deadline of the view."""
-        if self.children is None:
-            self.children = Children()
-        self.children.deadline = deadline
+        self._own_children().deadline = deadline
 
     def lift_deadline(self) -> None:
         """Let the view take its time: what streams has no total timeout."""
@@ -451,6 +459,7 @@ def after_this_request(function: F) -> F:
     context.check_running("response")
     if context.after_this is None:
         context.after_this = []
+        context.is_engaged = True
     context.after_this.append(function)
     return function
 

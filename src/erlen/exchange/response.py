@@ -5,9 +5,9 @@ two header pairs that need no object.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from erlen.exceptions import ClientDisconnected, HTTPException, reason_phrase
 from erlen.exchange.chunks import Chunk, Chunks
@@ -174,7 +174,7 @@ class Response(ResponseTrailers):
 
     # --- sending ----------------------------------------------------------------------------------
 
-    async def send(self, exchange: Exchange) -> None:
+    def send(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         """Send start and body as ASGI messages, then run what waits for the close.
 
         Raises:
@@ -183,21 +183,10 @@ class Response(ResponseTrailers):
             Exception: What a streamed body raised; when ``exchange.started`` the connection must
                 break, else it can be answered.
         """
-        body = self._body
         has_more = self._headers is not None or self._stream is not None
-        if has_more or self._on_close is not None or self._code != 200 or len(body) > SLICE:
-            return await self._send_any(exchange)
-        # PERF: 0.25 us less than what the other does for all.
-        headers = [self._type_pair, (b"content-length", b"%d" % len(body))]
-        exchange.started = True
-        try:
-            await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
-            if exchange.scope["method"] == "HEAD":
-                body = b""
-            await exchange.send({"type": "http.response.body", "body": body})
-        except OSError as error:
-            raise ClientDisconnected(_LEFT) from error
-        return None
+        if has_more or self._on_close is not None or self._code != 200:
+            return self._send_any(exchange)
+        return send_known(exchange, self._type_pair, self._body)
 
     async def _send_any(self, exchange: Exchange) -> None:
         body, code = self._body, self._code
@@ -288,6 +277,25 @@ class Response(ResponseTrailers):
     def __repr__(self) -> str:
         body = "streamed" if self._stream is not None else f"{len(self._body)} bytes"
         return f"<{type(self).__name__} {body} [{self.status}]>"
+
+
+async def send_known(exchange: Exchange, type_pair: tuple[bytes, bytes], body: bytes) -> None:
+    """Send a body with the status 200 and one field beside its length; errors as of a response.
+
+    PERF: 0.25 us less than what ``Response._send_any`` does for all.
+    """
+    exchange.started = True
+    headers = [type_pair, (b"content-length", b"%d" % len(body))]
+    try:
+        await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
+        if exchange.scope["method"] == "HEAD":
+            body = b""
+        if len(body) > SLICE:
+            await send_slices(exchange, body)
+        else:
+            await exchange.send({"type": "http.response.body", "body": body})
+    except OSError as error:
+        raise ClientDisconnected(_LEFT) from error
 
 
 def maker(cls: type[Response], mimetype: str | None = None) -> Callable[[str | bytes], Response]:

@@ -11,6 +11,7 @@ from erlen.context import current_context
 from erlen.events import EventStream
 from erlen.exceptions import BadRequestKeyError, HTTPException, reason_phrase
 from erlen.exchange.connection import Connection
+from erlen.exchange.media_types import content_type_of, type_pair
 from erlen.exchange.response import Response, maker
 from erlen.protocols import JSONProvider
 from erlen.routing.rule import Rule
@@ -31,7 +32,15 @@ class Coercion:
         json: Provider for ``dict`` and ``list``.
     """
 
-    __slots__ = ("_of_json", "_of_text", "json", "response_class")
+    __slots__ = (
+        "_is_plain",
+        "_json_type",
+        "_of_json",
+        "_of_text",
+        "_text_type",
+        "json",
+        "response_class",
+    )
 
     def __init__(self, response_class: type[Response], json: JSONProvider) -> None:
         """Both are the application's."""
@@ -39,6 +48,21 @@ class Coercion:
         self.json = json
         self._of_text = maker(response_class)
         self._of_json = maker(response_class, json.mimetype)
+        self._is_plain = response_class is Response
+        self._text_type = type_pair(content_type_of(response_class.default_mimetype))
+        self._json_type = type_pair(content_type_of(json.mimetype))
+
+    def known(self, value: Any) -> tuple[tuple[bytes, bytes], bytes] | None:
+        """Return the Content-Type and the body of a value that is sent with the status 200.
+
+        ``None`` is for everything that needs a response, be it of a class of the application.
+        """
+        if self._is_plain:
+            if type(value) is str:
+                return self._text_type, value.encode()
+            if type(value) is dict or type(value) is list:
+                return self._json_type, self.json.encode(value)
+        return None
 
     def respond(self, value: Any, source: Rule | str | None = None) -> Response:
         """Return the response that *value* stands for.

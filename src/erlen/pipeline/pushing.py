@@ -225,7 +225,7 @@ class PushedResponse(Outgoing):
                 "The after hooks of this exchange have begun already, for another stream() or one "
                 "that failed. Send one response in an exchange."
             )
-        context.pushed = True
+        context.pushed = context.is_engaged = True
         returned = await follow(context.line, context, self.response)
         context.answering = True
         if returned is self.response and self.response.response is self._chunks:

@@ -75,6 +75,7 @@ class Sessions:
                 f"{type(session).__name__}. Return an object of a subclass of Session, or None."
             ) from None
         context.opened_session = session
+        context.is_engaged = True
         exchange = context.exchange
         if isinstance(exchange, WebSocket):
             if exchange.state is State.CONNECTING:
