@@ -3,7 +3,7 @@
 python -m bench.instructions.stages [--requests N] [--json FILE]
 
 The cost of a stage is what a request takes more when the stage is done twice. What no stage takes
-is the frame around them: the doors of the application, ``serve``, ``run``, and what they await.
+is the frame around them: the doors of the application, ``serve``, and what it awaits.
 """
 
 import argparse
@@ -33,11 +33,11 @@ STAGES = {
             "context: the object, without what is made when it is asked for",
         ),
     ),
-    "coerce: the response of what the view returned": (
-        "erlen.pipeline.coerce:Coercion.respond",
+    "coerce: the body of what the view returned": (
+        "erlen.pipeline.coerce:Coercion.known",
         (),
     ),
-    "send: start and body as two messages": ("erlen.exchange.response:Response.send", ()),
+    "send: start and body as two messages": ("erlen.pipeline.dispatch:send_known", ()),
 }
 FRAME = "the frame around them, the view, and the context variable"
 
