@@ -44,21 +44,25 @@ async def serve(  # noqa: C901, PLR0912, PLR0915  # PERF: each coroutine more ta
     try:
         if line.is_websocket:
             await end_websocket(context, await until_shutdown(context, run(line, context)))
-        elif not line.is_alone or heard:
+        elif heard:
             response = await run(line, context)
         else:
-            # PERF: run() for a view without hooks. A known body is sent without a response object,
-            # as nobody would see it: 0.45 us less.
-            view_args = context.view_args
+            # PERF: run() of a request to which no signal listens. A known body is sent without a
+            # response object, as nobody would see it. Both together are 0.45 us less.
+            source: Rule | str | None = "A before hook"
             try:
-                value = await (line.view(**view_args) if view_args else line.view())
+                value = await call_before(line, context) if line.has_before else None
+                if value is None and not context.started:
+                    source, view_args = context.rule, context.view_args
+                    value = await (line.view(**view_args) if view_args else line.view())
+                is_seen = line.after or context.is_engaged or heard
                 if value is None or context.children is not None:
-                    response = await outcome_of(line, context, value, context.rule)
-                elif context.is_engaged or heard or not (known := line.coerce.known(value)):
-                    response = line.coerce.respond(value, context.rule)
+                    response = await outcome_of(line, context, value, source)
+                elif is_seen or (known := line.coerce.known(value)) is None:
+                    response = line.coerce.respond(value, source)
             except Exception as error:  # noqa: BLE001  # as in run()
                 response = await answer(line, context, error)
-            if context.is_engaged or heard:
+            if line.after or context.is_engaged or heard:
                 response = await finish(line, context, response)
         if known is not None:
             context.answering = True

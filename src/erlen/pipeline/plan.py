@@ -56,7 +56,6 @@ class Pipeline:
         context_processors: What gives templates their variables, outermost first.
         options: What serves OPTIONS when that is automatic.
         has_before: Whether anything comes before the view.
-        is_alone: Whether an HTTP view has nothing before it and nothing behind.
     """
 
     is_websocket: bool
@@ -76,14 +75,11 @@ class Pipeline:
     threads: Threads
     options: "Pipeline | None" = None
     has_before: bool = field(init=False)
-    is_alone: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Note once what each exchange would ask three times."""
         has_before = bool(self.guards or self.prepare or self.before)
         object.__setattr__(self, "has_before", has_before)
-        is_alone = not (self.is_websocket or has_before or self.after)
-        object.__setattr__(self, "is_alone", is_alone)
 
 
 class FixedPath:
