@@ -37,7 +37,7 @@ FindShape = Callable[[str, str], tuple[Rule, dict[str, Any]] | None]
 Guard = Callable[[Context], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Pipeline:
     """All that happens to one exchange, in order; made at the freeze.
 
