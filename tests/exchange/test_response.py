@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erlen.exceptions import ClientDisconnected
-from erlen.exchange.response import Response
+from erlen.exchange.response import Response, _learn_length
 from erlen.protocols import Message
 from tests.exchange.sources import AsyncStream, SyncStream
 from tests.exchange.wire import Wire
@@ -519,3 +519,11 @@ def test_the_repr_says_size_and_status(response: Response, text: str) -> None:
 def test_rs1_direct_passthrough_is_taken_and_changes_nothing() -> None:
     response = Response(b"a", 206, mimetype="video/mp4", direct_passthrough=True)
     assert (response.data, response.status_code) == (b"a", 206)
+
+
+def test_lengths_are_kept_for_so_many_sizes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[int, Any] = {}
+    monkeypatch.setattr("erlen.exchange.response._LENGTHS", kept)
+    monkeypatch.setattr("erlen.exchange.response._LENGTHS_KEPT", 2)
+    assert [_learn_length(size)[1] for size in (1, 2, 3)] == [b"1", b"2", b"3"]
+    assert sorted(kept) == [1, 2]
