@@ -1,6 +1,6 @@
 """Content negotiation: which offer a client likes best."""
 
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -75,9 +75,9 @@ def test_reading_is_linear(start: str, text: str) -> None:
     def seconds(count: int) -> float:
         laps = []
         for _ in range(3):
-            begin = perf_counter()
+            begin = thread_time()
             parse_accept_header(start + text * count, MIMEAccept)
-            laps.append(perf_counter() - begin)
+            laps.append(thread_time() - begin)
         return min(laps)
 
     assert seconds(50_000) < 40 * max(seconds(5_000), 1e-5)

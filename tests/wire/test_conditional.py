@@ -1,7 +1,7 @@
 """Entity tags, and the order in which the conditions of a request are decided."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -101,9 +101,9 @@ def test_b138_reading_etags_is_linear(text: str) -> None:
     def seconds(count: int) -> float:
         laps = []
         for _ in range(3):
-            start = perf_counter()
+            start = thread_time()
             parse_etags(text * count)
-            laps.append(perf_counter() - start)
+            laps.append(thread_time() - start)
         return min(laps)
 
     assert seconds(50_000) < 40 * max(seconds(5_000), 1e-5)

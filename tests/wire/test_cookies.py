@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -108,9 +108,9 @@ def test_b078_reading_is_linear(text: str) -> None:
         header = f'a="{text * count}'
         laps = []
         for _ in range(5):
-            start = perf_counter()
+            start = thread_time()
             parse_cookie(header)
-            laps.append(perf_counter() - start)
+            laps.append(thread_time() - start)
         return min(laps)
 
     assert seconds(100_000) < 40 * max(seconds(10_000), 1e-5)
