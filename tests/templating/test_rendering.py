@@ -112,6 +112,24 @@ async def test_processor_that_returns_no_mapping_is_named(app: Erlen) -> None:
         await render(app, "")
 
 
+async def test_tp2_variables_win_over_globals_of_the_template_and_those_over_all() -> None:
+    app = make_app(page="{{ a }}{{ b }}{{ c }}")
+    app.jinja_env.globals.update(a=1, b=1, c=1)
+    template = app.jinja_env.get_template("page.html", globals={"b": 2, "c": 2})
+    async with app.app_context():
+        assert await render_template(template, c=3) == "123"
+        app.jinja_env.globals["a"] = 4
+        assert await render_template(template, c=3) == "423"
+
+
+async def test_template_may_have_globals_of_any_mapping(app: Erlen) -> None:
+    environment = app.jinja_env
+    code = environment.compile("{{ a }}{{ b }}")
+    template = jinja2.Template.from_code(environment, code, {"a": 1, "b": 1})
+    async with app.app_context():
+        assert await render_template(template, b=2) == "12"
+
+
 async def test_tp10_filters_attributes_and_items_are_awaited(app: Erlen) -> None:
     class Lazy:
         @property
