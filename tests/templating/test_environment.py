@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import jinja2
 import pytest
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from erlen.app import Erlen
@@ -100,6 +104,45 @@ async def test_tp6_words_are_added_to_the_environment(app: Erlen) -> None:
     app.jinja_env.globals["answer"] = 41
     source = "{{ 'abc'|reverse_slowly }} {{ answer is slowly_odd }} {{ 2 is slowly_odd }}"
     assert await render(app, source) == "cba True False"
+
+
+# --- attributes -----------------------------------------------------------------------------------
+
+
+class Broken:
+    @property
+    def name(self) -> str:
+        raise AttributeError(name="other")
+
+    def __getitem__(self, key: str) -> str:
+        return f"item {key}"
+
+
+@pytest.mark.parametrize(
+    ("value", "page"),
+    [
+        ({"name": "item", "items": 1}, "item"),
+        (Broken(), "item name"),
+        (SimpleNamespace(name=None), "None"),
+        (1, ""),
+        ([], ""),
+        ({}, ""),
+    ],
+)
+async def test_attribute_comes_before_the_item(app: Erlen, value: object, page: str) -> None:
+    assert await render(app, "{{ value.name }}", value=value) == page
+    plain = jinja2.Environment(autoescape=True).from_string("{{ value.name }}")
+    assert plain.render(value=value) == page
+
+
+async def test_b245_sandbox_among_the_bases_decides_what_may_be_read(app: Erlen) -> None:
+    class Safe(Environment, SandboxedEnvironment):
+        pass
+
+    app.jinja_env = create_environment(app, Safe)
+    assert await render(app, "{{ value.name }}{{ value._name }}", value={"name": 1}) == "1"
+    with pytest.raises(SecurityError, match="attribute '__class__' of 'str' object is unsafe"):
+        await render(app, "{{ ''.__class__.__mro__ }}")
 
 
 # --- globals: TP-2 --------------------------------------------------------------------------------

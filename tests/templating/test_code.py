@@ -1,0 +1,175 @@
+"""The code of templates: what it gives is what Jinja's own gives, and what it awaits is awaited."""
+
+import types
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any
+
+import jinja2
+import pytest
+
+from erlen.app import Erlen
+from erlen.templating import code
+from erlen.templating.code import Kinds
+
+# --- kinds of values ------------------------------------------------------------------------------
+
+
+class Later:
+    def __await__(self) -> Iterator[Any]:
+        return iter(())
+
+
+class Inherits(Later):
+    pass
+
+
+class Renounced(Later):
+    __await__ = None  # type: ignore[assignment]  # so that Python says what is not awaitable
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain"),
+    [
+        (str, True),
+        (Renounced, True),
+        (type(lambda: 0), True),
+        (Later, False),
+        (Inherits, False),
+        (types.CoroutineType, False),
+        (types.GeneratorType, False),
+    ],
+)
+def test_kinds_tell_whether_values_are_never_awaitable(kind: type, plain: bool) -> None:
+    kinds = Kinds()
+    assert kinds[kind] is plain
+    assert kinds == {kind: plain}
+
+
+def test_no_more_kinds_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "KINDS", 2)
+    kinds = Kinds()
+    for kind in (str, int, float):
+        assert kinds[kind]
+    assert kinds == {float: True}
+
+
+# --- pages are those of Jinja ---------------------------------------------------------------------
+
+
+async def double(value: Any) -> Any:
+    return value * 2
+
+
+async def is_large(value: int) -> bool:
+    return value > 5
+
+
+async def numbers() -> AsyncIterator[int]:
+    for number in (1, 2, 3):
+        yield number
+
+
+@types.coroutine
+def old(value: str) -> Generator[None, None, str]:
+    yield from ()
+    return value
+
+
+class Lazy:
+    @property
+    async def name(self) -> str:
+        return "name"
+
+    async def __getitem__(self, key: Any) -> Any:
+        return key
+
+    async def method(self) -> str:
+        return "<b>"
+
+
+class Slices(list[Any]):
+    """Of which Jinja awaits an item, but no slice."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return type(self)(super().__getitem__(key)) if isinstance(key, slice) else double(key)
+
+
+GIVEN: dict[str, Any] = {
+    "double": double,
+    "numbers": numbers,
+    "old": old,
+    "lazy": Lazy(),
+    "slices": Slices([1, 2, 3]),
+    "rows": [{"id": 1, "name": "<a>", "items": 5}, {"id": 2, "name": "b", "items": 6}],
+    "later": Later,
+    "nothing": None,
+}
+
+SOURCES = [
+    "{{ double(3) }} {{ double(double(3)) + double(1) }} {{ double('<') }}",
+    "{{ lazy.name }} {{ lazy[2] }} {{ lazy['x'] }} {{ lazy.method() }} {{ lazy.name.upper() }}",
+    "{{ lazy.a.b }} {{ slices[1] }} {{ slices[1:] }} {{ (slices[1:])[0] }} {{ 'abc'[:2][0] }}",
+    "{{ 3|double }} {{ 'a'|double ~ 'b' }} {{ 9 is large }} {{ 1 is not large }} {{ old('x') }}",
+    "{{ [1, 9]|map('double')|list }} {{ numbers()|list }} {{ numbers()|join }}",
+    "{% if double(0) %}a{% elif double(1) %}b{% endif %}{% set x = double(2) %}{{ x }}",
+    "{% filter double %}ab{% endfilter %}{% set x | double %}cd{% endset %}{{ x }}",
+    "{% macro m(x, y=double(1)) %}{{ double(x) }}{{ y }}{% endmacro %}{{ m(2) }}{{ m(3, 4) }}",
+    "{% macro m() %}[{{ caller(double(1)) }}]{% endmacro %}{% call(x) m() %}{{ x }}{% endcall %}",
+    "{% block b %}{{ double(2) }}{{ lazy.name }}{% endblock %}{{ self.b() }}",
+    "{% for n in numbers() %}{{ n }}{{ double(n) }}{% endfor %}",
+    "{% for n in numbers() if n is large %}{{ n }}{% else %}none{% endfor %}{{ n }}",
+    "{% for n in numbers() %}{{ loop.index }}{% if loop.last %}!{{ loop.length }}{% endif %}{% endfor %}",
+    "{% for r in rows %}{{ r.id }}{{ r.name }}{{ r['items'] }}{{ r.none }}{% endfor %}{{ r }}",
+    "{% for r in rows if r.id == double(1) %}{% set n = r.name %}{{ n }}{% endfor %}{{ n }}",
+    "{% for r in rows %}{% for n in numbers() %}{{ r.id }}{{ n }}{% endfor %}{% endfor %}",
+    "{% for r in rows recursive %}{{ r.id }}{{ loop([]) }}{% endfor %}{{ nothing.x }}",
+    "{% for r in [] %}{{ r }}{% else %}{{ double('none') }}{% endfor %}{% for r in gone %}{% endfor %}",
+    "{% for k, v in {'x': double(1)}.items() %}{{ k }}{{ v }}{% break %}{% endfor %}{% do double(1) %}",
+    "{% set ns = namespace(a=0) %}{% for r in rows %}{% set ns.a = ns.a + r.id %}{% endfor %}{{ ns.a }}",
+    "{% with x = double(4) %}{{ x }}{% include 'part' %}{% endwith %}{% import 'part' as p %}{{ p.m(1) }}",
+    "{% extends 'layout' %}{% block b %}{{ super() }}{{ lazy.name }}{% endblock %}",
+    "{% autoescape false %}{{ rows[0].name }}{{ lazy.method() }}{% endautoescape %}{{ rows[0].name }}",
+]
+PARTS = {
+    "part": "{% macro m(x) %}{{ x|double }}{% endmacro %}{% if x %}<{{ double(x) }}>{% endif %}",
+    "layout": "[{% block b %}{% for r in rows %}{{ r.name }}{% endfor %}{% endblock %}]",
+}
+EXTENSIONS = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]
+
+
+async def page_of(environment: jinja2.Environment, source: str) -> str:
+    environment.filters["double"] = double
+    environment.tests["large"] = is_large
+    environment.globals["double"] = double
+    return await environment.from_string(source).render_async(GIVEN)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("options", [{}, {"optimized": False}, {"finalize": lambda x: x or "-"}])
+async def test_tp10_pages_are_those_of_jinja(
+    app: Erlen, source: str, options: dict[str, Any]
+) -> None:
+    options = {"loader": jinja2.DictLoader(PARTS), "extensions": EXTENSIONS, **options}
+    app.jinja_options = options
+    plain = jinja2.Environment(autoescape=True, enable_async=True, **options)
+    assert await page_of(app.jinja_env, source) == await page_of(plain, source)
+
+
+def test_values_are_awaited_only_after_they_were_looked_at(app: Erlen) -> None:
+    written = app.jinja_env.compile("{{ a.b }}{{ a['b']|upper }}{{ c() is odd }}", raw=True)
+    assert written.count("await ") == written.count("] else await auto_await(given))") == 5
+    assert "(await" not in written
+
+
+def test_overlay_that_does_not_await_is_written_as_ever(app: Erlen) -> None:
+    source = "{{ row.name|upper }}{% for n in numbers() %}{{ n }}{% endfor %}"
+    overlay = app.jinja_env.overlay(enable_async=False)
+    assert overlay.compile(source, raw=True) == jinja2.Environment(autoescape=True).compile(
+        source, raw=True
+    )
+
+
+def test_nothing_is_looked_at_twice(app: Erlen) -> None:
+    environment = app.jinja_env
+    kind = environment.code_generator_class
+    assert code.looking(kind) is kind
