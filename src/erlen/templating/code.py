@@ -57,6 +57,7 @@ class _LookingCode(CodeGenerator):
 
     def write_commons(self) -> None:
         super().write_commons()
+        self.writeline("escape = environment.erlen_escape")
         if self._looks:
             self.writeline("plain = environment.erlen_plain")
         if self._waits:

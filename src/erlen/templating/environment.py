@@ -12,6 +12,7 @@ from erlen.protocols import JSONProvider
 from erlen.proxies import g, request, websocket
 from erlen.templating.blocking import Waiting, make_blocking
 from erlen.templating.code import Kinds, looking
+from erlen.templating.escaping import escape_printed
 from erlen.templating.loader import AppLoader, LoadingApp
 from erlen.templating.skeletons import Skeletons
 
@@ -53,6 +54,8 @@ class Environment(jinja2.Environment):
     _MADE = ("_blocking", "skeletons")
     #: What compiled templates ask whether a value may have to be awaited.
     erlen_plain = Kinds()
+    #: What they print by.
+    erlen_escape = staticmethod(escape_printed)
     #: Whether no base of a subclass finds attributes in a way of its own, as a sandbox does.
     _finds_as_jinja = True
 
