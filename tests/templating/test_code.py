@@ -1,6 +1,7 @@
 """The code of templates: what it gives is what Jinja's own gives, and what it awaits is awaited."""
 
 import types
+import weakref
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
@@ -137,11 +138,11 @@ PARTS = {
 EXTENSIONS = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]
 
 
-async def page_of(environment: jinja2.Environment, source: str) -> str:
+async def page_of(environment: jinja2.Environment) -> str:
     environment.filters["double"] = double
     environment.tests["large"] = is_large
     environment.globals["double"] = double
-    return await environment.from_string(source).render_async(GIVEN)
+    return await environment.get_template("page").render_async(GIVEN)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -149,10 +150,12 @@ async def page_of(environment: jinja2.Environment, source: str) -> str:
 async def test_tp10_pages_are_those_of_jinja(
     app: Erlen, source: str, options: dict[str, Any]
 ) -> None:
-    options = {"loader": jinja2.DictLoader(PARTS), "extensions": EXTENSIONS, **options}
-    app.jinja_options = options
-    plain = jinja2.Environment(autoescape=True, enable_async=True, **options)
-    assert await page_of(app.jinja_env, source) == await page_of(plain, source)
+    loader = jinja2.DictLoader({**PARTS, "page": source})
+    app.jinja_options = {"loader": loader, "extensions": EXTENSIONS, **options}
+    plain = jinja2.Environment(autoescape=True, enable_async=True, **app.jinja_options)
+    page = await page_of(app.jinja_env)
+    assert page == await page_of(plain)
+    assert page == await app.jinja_env.from_string(source).render_async(GIVEN)
 
 
 def test_values_are_awaited_only_after_they_were_looked_at(app: Erlen) -> None:
@@ -166,6 +169,49 @@ def test_overlay_that_does_not_await_looks_at_nothing(app: Erlen) -> None:
     overlay = app.jinja_env.overlay(enable_async=False)
     assert "given" not in overlay.compile(source, raw=True)
     assert overlay.from_string(source).render(row={"name": "a"}, rows=[1, 2]) == "A12"
+
+
+LOOPS = [
+    (
+        "{% for r in rows %}{% if r %}{% set x = r %}{{ x }}{% endif %}{% else %}{% endfor %}",
+        [2, 1],
+    ),
+    ("{% for r in rows %}{% if r %}{% continue %}{% endif %}{% do r.x() %}{% endfor %}", [2, 1]),
+    ("{% for r in rows %}{{ loop.index }}{% endfor %}", [1, 1]),
+    ("{% for r in rows if r %}{{ r }}{% endfor %}", [2, 2]),  # one is the condition
+    ("{% for r in rows recursive %}{{ r }}{% endfor %}", [1, 1]),
+    ("{% for r in rows %}{% for s in r %}{{ s }}{% endfor %}{% endfor %}", [3, 2]),
+    ("{% for r in rows %}{% include r %}{% endfor %}", [2, 2]),  # one is what is included
+]
+
+
+@pytest.mark.parametrize(("source", "loops"), LOOPS)
+def test_loops_that_hold_only_what_prints_are_written_twice(
+    app: Erlen, source: str, loops: list[int]
+) -> None:
+    app.jinja_options = {"extensions": EXTENSIONS}
+    assert [loops_in(app, source, "page"), loops_in(app, source, None)] == loops
+
+
+def loops_in(app: Erlen, source: str, name: str | None) -> int:
+    lines = app.jinja_env.compile(source, name, raw=True).splitlines()
+    return sum(line.strip().startswith(("for ", "async for ")) for line in lines)
+
+
+async def test_items_of_a_loop_live_no_longer_than_it(app: Erlen) -> None:
+    class Rows(list[int]):
+        pass
+
+    kept: list[weakref.ref[Rows]] = []
+
+    def make() -> Rows:
+        kept.append(weakref.ref(rows := Rows([1, 2])))
+        return rows
+
+    source = "{% for r in make() %}{{ r }}{% endfor %}{{ kept[0]() is none }}"
+    app.jinja_loader = jinja2.DictLoader({"page": source})
+    page = app.jinja_env.get_template("page")
+    assert await page.render_async(make=make, kept=kept) == "12True"
 
 
 def test_nothing_is_looked_at_twice(app: Erlen) -> None:

