@@ -7,9 +7,11 @@ from typing import Any
 
 import jinja2
 import pytest
+from jinja2.nativetypes import NativeEnvironment
+from markupsafe import Markup
 
 from erlen.app import Erlen
-from erlen.templating import code
+from erlen.templating import Environment, code, create_environment
 from erlen.templating.code import Kinds
 
 # --- kinds of values ------------------------------------------------------------------------------
@@ -129,6 +131,8 @@ SOURCES = [
     "{% set ns = namespace(a=0) %}{% for r in rows %}{% set ns.a = ns.a + r.id %}{% endfor %}{{ ns.a }}",
     "{% with x = double(4) %}{{ x }}{% include 'part' %}{% endwith %}{% import 'part' as p %}{{ p.m(1) }}",
     "{% extends 'layout' %}{% block b %}{{ super() }}{{ lazy.name }}{% endblock %}",
+    "{% if nothing %}{% extends 'layout' %}{% endif %}a{{ lazy.name }}b{{ rows[0].name }}{{ 1 }}",
+    "{% autoescape nothing %}a{{ lazy['<'] }}b{{ rows[0].name|double }}{% endautoescape %}",
     "{% autoescape false %}{{ rows[0].name }}{{ lazy.method() }}{% endautoescape %}{{ rows[0].name }}",
 ]
 PARTS = {
@@ -212,6 +216,51 @@ async def test_items_of_a_loop_live_no_longer_than_it(app: Erlen) -> None:
     app.jinja_loader = jinja2.DictLoader({"page": source})
     page = app.jinja_env.get_template("page")
     assert await page.render_async(make=make, kept=kept) == "12True"
+
+
+# --- fragments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "fragments"),
+    [
+        ("a{{ x }}b{{ slow.name }}c{{ x }}", ["a1b", "awaited", "namec1"]),
+        ("{{ slow.name }}c", ["", "awaited", "namec"]),
+        ("a{{ x }}b{{ slow.call() }}c{{ x }}", ["a1b", "awaited", "called", "c1"]),
+        ("a{{ long }}b{{ x }}", ["a" + "<br>" * 200, "b1"]),
+        ("{% for n in [1, 2] %}[{{ n }}]{% endfor %}{% if x %}{{ x }}{{ x }}{% endif %}", ["[1]", "[2]", "11"]),
+    ],
+)  # fmt: skip
+async def test_what_needs_no_waiting_is_one_fragment(
+    app: Erlen, source: str, fragments: list[str]
+) -> None:
+    given: list[str] = []
+
+    class Slow:
+        @property
+        async def name(self) -> str:
+            given.append("awaited")
+            return "name"
+
+        async def call(self) -> str:
+            given.append("awaited")
+            return "called"
+
+    app.jinja_loader = jinja2.DictLoader({"page": source})
+    page = app.jinja_env.get_template("page")
+    async for fragment in page.generate_async(slow=Slow(), x=1, long=Markup("<br>" * 200)):
+        given.append(fragment)  # noqa: PERF401  # what is awaited is put in between
+    assert given == fragments
+
+
+async def test_environment_that_makes_no_text_gathers_nothing(app: Erlen) -> None:
+    class Native(Environment, NativeEnvironment):
+        pass
+
+    environment = create_environment(app, Native)
+    assert "parts" not in environment.compile("a{{ b.c }}", "page", raw=True)
+    value: Any = await environment.from_string("{{ b.c }}").render_async(b={"c": [1]})
+    assert value == [1]
 
 
 def test_nothing_is_looked_at_twice(app: Erlen) -> None:

@@ -7,6 +7,7 @@ is written here asks for the type of the value first, and Jinja2 only when the t
 
 import copy
 from collections.abc import Awaitable, Callable
+from itertools import groupby
 from types import GeneratorType
 from typing import Any
 
@@ -16,6 +17,8 @@ from jinja2.compiler import CodeGenerator, Frame
 
 #: How many types are remembered as awaitable, or not.
 KINDS = 512
+#: Characters of a value that is not gathered with what follows it, so that chunks stay small.
+LONG = 512
 #: Statements that are written alike for templates of both kinds.
 _SIMPLE = (nodes.Output, nodes.If, nodes.Assign, nodes.ExprStmt, nodes.Continue, nodes.Break)
 
@@ -52,6 +55,10 @@ class _LookingCode(CodeGenerator):
         self._waits = not environment.is_async and hasattr(environment, "erlen_settle")
         self._looks = environment.is_async or self._waits
         self._otherwise = "settle(given)" if self._waits else "await auto_await(given)"
+        # Text without a name is compiled for one page: what takes long to compile is not for it.
+        self._lasts = environment.is_async and self.name is not None
+        # An environment that makes no text joins fragments in a way of its own.
+        self._gathers = self._lasts and environment.concat is jinja2.Environment.concat
         #: What expressions are written for: no ``await`` of Jinja's stands in them.
         self._plain = copy.copy(environment)
         self._plain.is_async = False
@@ -62,6 +69,8 @@ class _LookingCode(CodeGenerator):
         self.writeline("escape = environment.erlen_escape")
         if self._looks:
             self.writeline("plain = environment.erlen_plain")
+        if self._gathers:
+            self.writeline("parts = []")
         if self._waits:
             self.writeline("settle, each = environment.erlen_settle, environment.erlen_each")
 
@@ -96,11 +105,39 @@ class _LookingCode(CodeGenerator):
     def visit_Test(self, node: nodes.Test, frame: Frame) -> None:  # noqa: N802  # as above
         self._look_at(super().visit_Test, node, frame)
 
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802  # as above
+        if not self._gathers or frame.buffer is not None or frame.require_output_check:
+            super().visit_Output(node, frame)
+            return
+        for calls, children in groupby(node.nodes, _has_call):
+            part = nodes.Output([*children], lineno=node.lineno)
+            if calls or len(part.nodes) == 1:
+                super().visit_Output(part, frame)
+            else:
+                self._write_gathered(part, frame)
+
+    def _write_gathered(self, node: nodes.Output, frame: Frame) -> None:
+        """Write what gives text, values and text as one fragment.
+
+        Nothing is held back while something is awaited: what was gathered before is given first.
+
+        PERF: 0.03 µs for each of them; as fragments of an asynchronous generator 0.14.
+        """
+        frame.buffer, usual = "parts", self._otherwise
+        self._otherwise = f"[(yield concat(parts)), parts.clear(), {usual}][2]"
+        for child in node.nodes:
+            super().visit_Output(nodes.Output([child], lineno=node.lineno), frame)
+            if not isinstance(child, nodes.TemplateData):
+                self.writeline(f"if len(parts[-1]) > {LONG}: yield concat(parts); parts.clear()")
+        frame.buffer, self._otherwise = None, usual
+        self.writeline("yield concat(parts)")
+        self.writeline("parts.clear()")
+
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802  # as above
         if self._waits:
             self._hold(node, frame, "each(", ")")
             super().visit_For(node, frame)
-        elif self._looks and self.name is not None and _is_simple(node):
+        elif self._lasts and _is_simple(node):
             self._write_twice(node, frame)
         else:
             super().visit_For(node, frame)
@@ -108,8 +145,7 @@ class _LookingCode(CodeGenerator):
     def _write_twice(self, node: nodes.For, frame: Frame) -> None:
         """Write a loop for what is iterated asynchronously, and one for what is not.
 
-        PERF: 0.07 µs for an item of a list; the loop that Jinja writes for both takes 0.3. To
-        compile it takes 0.3 ms more, which text without a name, compiled for one page, is spared.
+        PERF: 0.07 µs for an item of a list; the loop that Jinja writes for both takes 0.3.
         """
         items = self._hold(node, frame)
         self.writeline(f"if hasattr({items}, '__aiter__'):")
@@ -138,6 +174,10 @@ class _LookingCode(CodeGenerator):
             return super().visit(node, *args, **options)
         self.write(self._held[node])
         return None
+
+
+def _has_call(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Call) or node.find(nodes.Call) is not None
 
 
 def _is_simple(loop: nodes.For) -> bool:
