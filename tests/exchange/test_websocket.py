@@ -615,6 +615,17 @@ async def test_sg1_each_message_is_told() -> None:
     assert told == [("in", "hello"), ("out", "hello")]
 
 
+async def test_sg1_each_message_of_a_loop_is_told() -> None:
+    told: list[Any] = []
+
+    def receive(message: str | bytes) -> None:
+        told.append(message)
+
+    with websocket_received.connected_to(receive):
+        link = await opened(text("a"), binary(b"b"), left(1001))
+        assert [message async for message in link.socket] == told == ["a", b"b"]
+
+
 # --- the end of the application (pains 5, B-200) --------------------------------------------------
 
 GOODBYE: Message = {"type": "websocket.close", "code": 1001, "reason": ""}
