@@ -522,6 +522,13 @@ async def test_b327_a_send_that_raises_oserror_closes_the_generator(make: Make, 
     assert log[-1] == "closed"
 
 
+async def test_a_client_that_leaves_while_the_start_is_sent_gets_no_chunk() -> None:
+    wire, log = SendTo(lambda wire, _: wire.leave()), Log()
+    with pytest.raises(ClientDisconnected):
+        await Stream(START, numbers(log), wire, None).send_all()
+    assert (wire.sent, log) == ([START], ["closing", "closed"])
+
+
 async def test_b327_a_send_that_never_returns_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outgoing, "SEND_SECONDS", 0.01)
 
@@ -657,6 +664,17 @@ async def test_a_client_that_takes_nothing_is_broken_off_and_the_generator_close
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "erlen")
     assert "GET / is broken off: its client has taken nothing for 0.02 s" in record.getMessage()
+
+
+async def test_a_client_that_takes_the_start_alone_is_broken_off() -> None:
+    async def block(wire: SendTo, message: Message) -> None:
+        await (checkpoint() if message is START else anyio.sleep_forever())
+
+    wire, log = SendTo(block), Log()
+    wire.send_timeout = 0.02
+    with anyio.fail_after(1), pytest.raises(SendTimeout, match="has taken nothing"):
+        await Stream(START, numbers(log), wire, None).send_all()
+    assert log == ["closing", "closed"]
 
 
 async def test_only_silence_counts_for_the_time_of_a_client() -> None:

@@ -5,10 +5,11 @@ it waits, or told between two chunks. A body is complete, or the connection is s
 """
 
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -255,19 +256,21 @@ class Outgoing:
         await self._exchange.join_children()
         if self._gone:
             self._refuse()
-        self._check(self._declared not in {None, self._sent})
+        self._check(self._declared is not None and self._sent != self._declared)
         if not self._exchange.started:
             await self._begin()
         await self._send(b"", more=False)
         self._ended = True
 
-    async def _begin(self) -> None:
+    # PERF: what these return is awaited at once; a coroutine around it would be 0.1 µs.
+
+    def _begin(self) -> Coroutine[Any, Any, None]:
         assert self._start is not None
         self._exchange.started = True
-        await self._emit(self._start)
+        return self._emit(self._start)
 
-    async def _send(self, data: bytes, *, more: bool) -> None:
-        await self._emit({"type": "http.response.body", "body": data, "more_body": more})
+    def _send(self, data: bytes, *, more: bool) -> Coroutine[Any, Any, None]:
+        return self._emit({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _emit(self, message: Message) -> None:
         self._messages += 1
