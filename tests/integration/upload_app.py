@@ -14,6 +14,13 @@ PATIENCE = 5.0
 
 app = Erlen("uploads")
 app.config["MAX_CONTENT_LENGTH"] = 64 * MIB
+ended = 0
+
+
+@app.teardown_request
+async def count(_error: BaseException | None) -> None:
+    global ended  # noqa: PLW0603  # of the process
+    ended += request.method == "POST"
 
 
 @app.post("/files")
@@ -47,10 +54,10 @@ async def digest(chunks: AsyncIterable[bytes]) -> str:
     return made.hexdigest()
 
 
-@app.get("/left")
-async def left() -> dict[str, int]:
-    """Answer as soon as no file is open: the teardown of an upload follows its response."""
+@app.get("/left/<int:uploads>")
+async def left(uploads: int) -> dict[str, int]:
+    """Answer once so many uploads have ended: a look before they begin would show nothing."""
     with anyio.move_on_after(PATIENCE):
-        while open_temporary_files():  # noqa: ASYNC110  # no event tells of it
+        while ended < uploads or open_temporary_files():  # noqa: ASYNC110  # no event tells of it
             await anyio.sleep(0.01)
-    return {"on_disk": open_temporary_files()}
+    return {"on_disk": open_temporary_files(), "ended": ended}
