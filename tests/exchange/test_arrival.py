@@ -7,10 +7,15 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from erlen.exchange.arrival import receive_within
-from erlen.protocols import Message
+from erlen.exchange.arrival import ask
+from erlen.protocols import Message, Receive
 
 MESSAGE: Message = {"type": "http.request"}
+
+
+async def receive_within(seconds: float | None, receive: Receive) -> Message | None:
+    message, coming = ask(seconds, receive)
+    return message if coming is None else await coming
 
 
 async def at_once() -> Message:

@@ -204,22 +204,6 @@ async def test_large_files_are_written_in_batches(monkeypatch: pytest.MonkeyPatc
     assert (len(batches), sum(batches)) == (5, 5 * MIB)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "kept"),
-    [
-        pytest.param([1024, 1024], [1024, 1024], id="as-they-come"),
-        pytest.param([1] * 5000, [5000], id="tiny-ones-together"),
-        pytest.param([1, 2000, 1, 1], [1, 2000, 2], id="in-their-order"),
-    ],
-)
-def test_tiny_chunks_do_not_cost_an_object_each(sizes: list[int], kept: list[int]) -> None:
-    pile = spool.Pile()
-    for number, size in enumerate(sizes):
-        pile.add(bytes([number % 256]) * size)
-    assert ([len(chunk) for chunk in pile.chunks], pile.size) == (kept, sum(sizes))
-    assert pile.take() == b"".join(bytes([n % 256]) * size for n, size in enumerate(sizes))
-
-
 async def test_a_batch_that_comes_after_the_end_is_not_written() -> None:
     late = spool.Spool(spool.Room(0, 0))
     assert late.add(b"x" * spool.BATCH)

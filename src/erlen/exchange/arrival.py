@@ -11,10 +11,14 @@ from erlen.protocols import Message, Receive
 from erlen.spawning import running_loop, running_task
 
 
-async def receive_within(seconds: float | None, receive: Receive) -> Message | None:
-    """Return the next message, or ``None`` when none has come in *seconds*.
+def ask(
+    seconds: float | None, receive: Receive
+) -> tuple[Message | None, Awaitable[Message | None] | None]:
+    """Ask for the next message; return it if it is there, else what to await for it at once.
 
-    PERF: on asyncio a message that is there already costs 0.4 µs beside ``receive()`` itself; with
+    That gives ``None`` when no message has come in *seconds*.
+
+    PERF: on asyncio a message that is there already costs 0.2 µs beside ``receive()`` itself; with
     a scope of anyio around each call it is 6 µs, as much as the rest of a small request takes. Trio
     has no future to cancel, and always gets the scope.
 
@@ -23,19 +27,22 @@ async def receive_within(seconds: float | None, receive: Receive) -> Message | N
         receive: The server's.
     """
     if seconds is None:
-        return await receive()
+        return None, receive()
     if "trio" in modules and not hasattr(running_loop(), "call_later"):
-        with anyio.move_on_after(seconds):
-            return await receive()
-        return None
+        return None, _in_scope(seconds, receive)
     awaitable = receive()
     steps = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
     try:
         waits_for = steps.send(None)
     except StopIteration as end:
-        message: Message = end.value
-        return message
-    return await _rest_of(steps, _Limit(seconds, waits_for))
+        return end.value, None
+    return None, _rest_of(steps, _Limit(seconds, waits_for))
+
+
+async def _in_scope(seconds: float, receive: Receive) -> Message | None:
+    with anyio.move_on_after(seconds):
+        return await receive()
+    return None
 
 
 async def _awaited(awaitable: Awaitable[Message]) -> Message:

@@ -5,7 +5,7 @@ can pass the limit. A body is complete or it raises: a short body is never retur
 """
 
 import math
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Generator
 from copy import copy
 from time import monotonic
 from typing import NoReturn
@@ -19,7 +19,8 @@ from erlen.exceptions import (
     RequestEntityTooLarge,
     RequestTimeout,
 )
-from erlen.exchange.arrival import receive_within
+from erlen.exchange.arrival import ask
+from erlen.exchange.pile import Pile
 from erlen.protocols import Message, Receive
 
 #: Bytes of a body above which it is not kept beyond its exchange.
@@ -156,11 +157,12 @@ class Body:
         self._started = True
 
     async def _pull_rest(self, first: bytes) -> bytes:
-        # SAFETY: chunks of two bytes would cost 25 times their size as a list of objects.
-        buffer = bytearray(first)
+        # PERF: 1 MiB takes 60 µs; by way of a bytearray that grows, 1,000 µs.
+        pile = Pile()
+        pile.add(first)
         while not self._complete:
-            buffer += await self._pull()
-        return bytes(buffer)
+            pile.add(await self._pull())
+        return pile.take()
 
     async def _pull(self) -> bytes:
         """Return the bytes of the next message that has some, or ``b""`` at the end.
@@ -169,10 +171,19 @@ class Body:
             RequestTimeout: It has not come in :attr:`timeout`.
             Exception: As in :meth:`read`.
         """
+        self._messages += 1
+        if self._messages % _TURN == 0:
+            await checkpoint()
         if self._ahead or self._gone or self._receiving:
             chunk = self._bytes_of(await self._next_message(self.timeout))
         else:
-            chunk = self._bytes_of(await self._take_from_server(self.timeout))
+            # PERF: most messages are there already: 0.6 µs less than by a coroutine that waits.
+            message, coming = ask(self.timeout, self._receive)
+            if coming is not None:
+                message = await self._wait_for(coming)
+            elif message is not None:
+                self._note(message)
+            chunk = self._bytes_of(message)
         if chunk or self._complete:
             return chunk
         # SAFETY: messages without bytes neither extend the deadline nor occupy the processor.
@@ -191,7 +202,9 @@ class Body:
             self._fail(RequestTimeout())
         if message["type"] == "http.disconnect":
             self._fail(ClientDisconnected("The client left while its request body was read."))
-        chunk = bytes(message.get("body") or b"")
+        chunk: bytes = message.get("body") or b""
+        if type(chunk) is not bytes:
+            chunk = bytes(chunk)
         more = message.get("more_body")
         self._seen = seen = self._seen + len(chunk)
         if self.max_length is not None and seen > self.max_length:
@@ -237,7 +250,7 @@ class Body:
                 await self._wait_change()
                 continue
             ended = self._ended
-            message = await self._take_from_server()
+            message = await self._wait_for(self._receive())
             if self._gone:
                 return
             assert message is not None
@@ -265,25 +278,29 @@ class Body:
                 if self._gone:
                     return {"type": "http.disconnect"}
                 if not self._receiving:
-                    return await self._take_from_server()
+                    return await self._wait_for(self._receive())
                 await self._wait_change()
         return None
 
-    async def _take_from_server(self, seconds: float | None = None) -> Message | None:
-        """Return what the server gives; ``None`` when it gives nothing for *seconds*."""
-        self._messages += 1
-        if self._messages % _TURN == 0:
-            await checkpoint()
+    async def _wait_for(self, coming: Awaitable[Message | None]) -> Message | None:
+        """Return what the server gives; ``None`` is nothing in time."""
         self._receiving = True
         try:
-            message = await receive_within(seconds, self._receive)
+            message = await coming
         finally:
             self._receiving = False
             self._note_change()
         if message is not None:
-            self._gone = message["type"] == "http.disconnect"
-            self._ended = not (self._gone or message.get("more_body"))
+            self._note(message)
         return message
+
+    def _note(self, message: Message) -> None:
+        """Remember what a message of the server says of those that follow."""
+        if message["type"] == "http.disconnect":
+            self._gone = True
+        else:
+            self._ended = not message.get("more_body")
+        self._note_change()
 
     async def _wait_change(self) -> None:
         if self._changed is None:

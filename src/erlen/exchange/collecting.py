@@ -8,8 +8,9 @@ from anyio.lowlevel import checkpoint
 from erlen.exceptions import WireError
 from erlen.exchange.body import Body
 from erlen.exchange.parts import TURN, PartHeaders
+from erlen.exchange.pile import Pile
 from erlen.exchange.slices import Slices
-from erlen.exchange.spool import Pile, Room, Spool
+from erlen.exchange.spool import Room, Spool
 from erlen.exchange.uploads import UploadFile, close_all
 from erlen.wire.forms import PART_END, Event, MultipartParser, PartStart
 

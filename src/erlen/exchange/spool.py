@@ -10,13 +10,11 @@ import anyio
 
 from erlen.exceptions import ServiceUnavailable
 from erlen.exchange.file_work import in_thread
+from erlen.exchange.pile import Pile
 
 #: Bytes that are collected before a thread writes them.
 #: PERF: 100 MiB take 75 ms with one thread hop for each MiB, 161 ms with one for each 64 KiB.
 BATCH = 1024 * 1024
-
-#: Bytes below which chunks are put together.
-SMALL = 1024
 
 _logger = logging.getLogger("erlen")
 
@@ -39,37 +37,6 @@ class Room:
     def holds(self, size: int) -> bool:
         """Whether a file of *size* bytes may stay in memory."""
         return size <= self.each and size <= self.left
-
-
-class Pile:
-    """Bytes that are collected, chunk by chunk, and copied once.
-
-    Attributes:
-        chunks: In their order.
-        size: Bytes of all of them.
-    """
-
-    __slots__ = ("chunks", "size")
-
-    def __init__(self) -> None:
-        """There is nothing yet."""
-        self.chunks: list[bytes | bytearray] = []
-        self.size = 0
-
-    def add(self, data: bytes) -> None:
-        """Append *data*."""
-        self.size += len(data)
-        # SAFETY: chunks of two bytes would cost 25 times their size as objects of their own.
-        if len(data) >= SMALL:
-            self.chunks.append(data)
-        elif self.chunks and type(self.chunks[-1]) is bytearray:
-            self.chunks[-1] += data
-        else:
-            self.chunks.append(bytearray(data))
-
-    def take(self) -> bytes:
-        """Return all bytes."""
-        return bytes(self.chunks[0]) if len(self.chunks) == 1 else b"".join(self.chunks)
 
 
 class Spool:

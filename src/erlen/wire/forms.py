@@ -5,7 +5,7 @@ pairs. The framing of multipart is done by the library ``multipart``; the rules 
 its users are here and in :mod:`erlen.wire.part_headers`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from importlib import import_module
 from typing import Final, NamedTuple, Protocol
@@ -209,8 +209,8 @@ class MultipartParser:
     """
 
     __slots__ = (
-        "_delimiter", "_errors", "_files_left", "_framing", "_in_headers", "_memory_left",
-        "_opened", "_parts_left", "_text", "_unread", "closed",
+        "_delimiter", "_errors", "_files_left", "_framing", "_has_length", "_in_content",
+        "_in_headers", "_memory_left", "_opened", "_parts_left", "_text", "_unread", "closed",
     )  # fmt: skip
 
     def __init__(
@@ -236,20 +236,54 @@ class MultipartParser:
         self._memory_left = max_memory
         self._opened = False
         self._in_headers = True
+        self._has_length = False  # of its own: the library then counts the bytes of the part
+        self._in_content = False  # and the library has nothing in hand
         self._text = False
         self._unread = b""  # what was fed and is in no event yet
         self.closed = False
 
-    def feed(self, data: bytes) -> Iterator[Event]:
+    def feed(self, data: bytes) -> Iterable[Event]:
         """Take the next bytes and give their events; use them up before the next call.
 
         Raises:
-            WireError: 400 for what is no form, 413 over a limit; the parser is of no use then.
+            WireError: 400 for what is no form, 413 over a limit; the parser is of no use then. It
+                may come while the events are used.
         """
         if not self._opened:
             data = self._open(data)
         if self.closed or not data:
-            return
+            return ()
+        if not self._in_content:
+            return self._framed(data)
+        # PERF: content needs no framing but its end: 4 µs for 64 KiB, of the library 10 µs. In most
+        # content rfind() takes half the time of find(), and a quarter of it in the worst.
+        window = self._unread + data
+        if window.rfind(self._delimiter) < 0:
+            cut = self._begin_of_delimiter(window)
+            self._unread = window[cut:]
+            return (self._counted(window[:cut]),) if cut else ()
+        return self._to_the_end(window)
+
+    def _to_the_end(self, window: bytes) -> Iterator[Event]:
+        """Give the content before a boundary, and leave to the library what begins with that."""
+        end = window.find(self._delimiter)
+        self._unread, self._in_content = b"", False
+        if end:
+            yield self._counted(window[:end])
+        yield from self._framed(window[end:])
+
+    def _begin_of_delimiter(self, window: bytes) -> int:
+        """Return where the begin of a delimiter at the end of *window* is, else its length."""
+        cut = window.rfind(b"\r", -len(self._delimiter))
+        return cut if cut >= 0 and self._delimiter.startswith(window[cut:]) else len(window)
+
+    def _counted(self, content: bytes) -> bytes:
+        if self._text:
+            self._memory_left = _spend(self._memory_left, len(content), "bytes of text")
+        return content
+
+    def _framed(self, data: bytes) -> Iterator[Event]:
+        """Give the events of what the library has to see."""
         window, position = self._unread + data, 0
         try:
             for event in self._framing.parse(data):
@@ -260,9 +294,7 @@ class MultipartParser:
                     yield PART_END
                 elif isinstance(event, bytes):
                     position += len(event)
-                    if self._text:
-                        self._memory_left = _spend(self._memory_left, len(event), "bytes of text")
-                    yield event
+                    yield self._counted(event)
                 else:
                     end = window.find(b"\r\n\r\n", position) + 2
                     check_header_lines(window[position:end])
@@ -311,6 +343,7 @@ class MultipartParser:
         if self._in_headers and len(unread) > MAX_HEADER_BYTES + 1:
             raise WireError("The headers of a part are longer than allowed.")
         self._unread = unread
+        self._in_content = not (unread or self._in_headers or self._has_length)
 
     def _start(self, headers: list[tuple[str, str]]) -> PartStart:
         self._parts_left = _spend(self._parts_left, 1, "parts")
@@ -320,5 +353,6 @@ class MultipartParser:
         if raw_filename is not None:
             self._files_left = _spend(self._files_left, 1, "files")
             filename = clean_filename(raw_filename)
+        self._has_length = any(key == "Content-Length" for key, _ in headers)
         content_type = next((value for key, value in headers if key == "Content-Type"), None)
         return PartStart(name, filename, raw_filename, headers, content_type)
