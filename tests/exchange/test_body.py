@@ -34,6 +34,19 @@ async def test_the_whole_body_is_what_was_sent(chunks: tuple[bytes, ...]) -> Non
     assert await body.read() == b"".join(chunks)
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+async def test_a_server_may_give_bytes_of_another_kind(kind: Callable[[bytes], Any]) -> None:
+    body = Body(feed({"type": "http.request", "body": kind(b"ab")}))
+    assert type(await body) is bytes
+    assert await body == b"ab"
+
+
+@given(st.lists(st.integers(0, 3000), max_size=9))
+async def test_chunks_of_any_size_are_put_together_in_their_order(sizes: list[int]) -> None:
+    chunks = [bytes([number]) * size for number, size in enumerate([*sizes, 1])]
+    assert await Body(feed(*parts(*chunks))) == b"".join(chunks)
+
+
 async def test_b068_a_kept_body_is_read_again_in_chunks_too() -> None:
     body = Body(feed(*parts(b"a", b"b")))
     assert await body.read() == b"ab"

@@ -25,7 +25,8 @@ _URLENCODED = frozenset({"application/x-www-form-urlencoded", "application/x-url
 #: SAFETY: 1 MiB of percent signs takes over 100 ms, 16 KiB of them 2 ms.
 _INLINE = 16 * 1024
 
-_NOTHING: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
+#: The files of a form without any, and the fields of what is no form.
+NO_FILES: ImmutableMultiDict[str, Any] = ImmutableMultiDict()
 
 
 class FormData(NamedTuple):
@@ -138,12 +139,12 @@ class Forms:
     # --- reading ----------------------------------------------------------------------------------
 
     def _read(self) -> Coroutine[Any, Any, FormData]:
-        if self._mimetype == _MULTIPART:
-            return self._read_multipart()
-        return self._read_urlencoded() if self._mimetype in _URLENCODED else self._read_nothing()
+        if self._mimetype in _URLENCODED:
+            return self._read_urlencoded()
+        return self._read_multipart() if self._mimetype == _MULTIPART else self._read_nothing()
 
     async def _read_nothing(self) -> FormData:
-        return self._made(_NOTHING)
+        return self._made(NO_FILES)
 
     async def _read_urlencoded(self) -> FormData:
         try:
@@ -198,7 +199,7 @@ class Forms:
     ) -> FormData:
         if self._settings.debug:
             return FormData(form, ExplainingFiles(uploads, form))
-        return FormData(form, ImmutableMultiDict(uploads) if uploads else _NOTHING)
+        return FormData(form, ImmutableMultiDict(uploads) if uploads else NO_FILES)
 
 
 class ExplainingFiles(ImmutableMultiDict[str, UploadFile]):

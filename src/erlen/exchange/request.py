@@ -16,7 +16,7 @@ from erlen.exchange.ahead import Ahead
 from erlen.exchange.body import Body
 from erlen.exchange.children import ChildTask
 from erlen.exchange.file_work import in_thread
-from erlen.exchange.forms import FormData, Forms
+from erlen.exchange.forms import NO_FILES, FormData, Forms
 from erlen.exchange.lazy import lazy
 from erlen.exchange.parts import Parts
 from erlen.exchange.pending import Pending
@@ -170,7 +170,7 @@ class Request(Ahead):
 
     async def _load_form(self) -> FormData:
         data = await self._forms.load()
-        if data.files and not self._has_files:
+        if data.files is not NO_FILES and data.files and not self._has_files:
             self._has_files = True
             self.must_close = self.must_close or self._forms.is_on_disk
         return data
@@ -189,7 +189,7 @@ class Request(Ahead):
 
     @lazy
     def _forms(self) -> Forms:
-        return Forms(self.body, self.mimetype, self.mimetype_params, self.settings)
+        return Forms(self.body, *self._content_type_parts, self.settings)
 
     @property
     def max_form_memory_size(self) -> int | None:

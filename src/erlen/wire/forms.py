@@ -129,7 +129,8 @@ def parse_urlencoded(
         parser = UrlencodedParser(max_fields=max_fields, max_size=max_size)
         parser.feed(body)
         return ImmutableMultiDict(parser.close())
-    _spend(max_size, len(body), "bytes")
+    if max_size is not None and len(body) > max_size:
+        _spend(max_size, len(body), "bytes")
     if max_fields is not None and len(fields) > max_fields:
         _spend(max_fields, sum(map(bool, fields)), "fields")
     return ImmutableMultiDict.of_lists(lists_of(fields))
