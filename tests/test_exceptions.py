@@ -96,6 +96,23 @@ def test_ex2_markup_in_a_description_is_kept() -> None:
     assert "<p><b>tea</b></p>" in NotFound(Markup("<b>tea</b>")).get_body()
 
 
+def test_ex2_text_that_equals_markup_is_escaped_all_the_same() -> None:
+    marked = type("Marked", (NotFound,), {"description": Markup("<b>tea</b>")})
+    written = type("Written", (NotFound,), {"description": "<b>tea</b>"})
+    for _ in range(2):
+        assert "<p><b>tea</b></p>" in marked().get_body()
+        assert "<p>&lt;b&gt;tea&lt;/b&gt;</p>" in written().get_body()
+
+
+def test_ex2_page_follows_what_is_set_on_the_class() -> None:
+    class Lost(NotFound):
+        description = "Lost."
+
+    assert "<p>Lost.</p>" in Lost().get_body()
+    Lost.description, Lost.code = "Gone.", 410
+    assert "<h1>Gone</h1>\n<p>Gone.</p>" in Lost().get_body()
+
+
 def test_ex2_repr_and_text_name_code_and_phrase() -> None:
     assert repr(NotFound()) == "<NotFound '404: Not Found'>"
     assert str(InternalServerError(original_exception=ValueError())).startswith("500 Internal")

@@ -7,14 +7,8 @@ from typing import Any, NoReturn
 import anyio
 import pytest
 
-from erlen import Erlen, EventStream
-from erlen.exceptions import (
-    BadRequestKeyError,
-    Forbidden,
-    HTTPException,
-    NotFound,
-    RequestRedirect,
-)
+from erlen import EventStream
+from erlen.exceptions import NotFound
 from erlen.exchange.response import Response
 from erlen.json import DefaultJSONProvider
 from erlen.pipeline.coerce import Coercion, plain_error
@@ -208,71 +202,7 @@ async def test_another_awaitable_is_told_to_be_awaited() -> None:
         coerce(Later())
 
 
-# --- pages of errors ------------------------------------------------------------------------------
-
-
-def page(error: HTTPException, *, prefers_json: bool = False, debug: bool = False) -> Response:
-    app = Erlen("shop")
-    app.debug = debug
-    accept = "application/json" if prefers_json else "text/html"
-    with app.test_request_context(headers={"Accept": accept}):
-        return coerce(error)
-
-
-def test_ex2_a_page_is_html_with_the_headers_of_the_error() -> None:
-    response = page(RequestRedirect("/a"))
-    assert (response.status_code, response.location) == (308, "/a")
-    assert response.mimetype == "text/html"
-
-
-def test_a_client_that_prefers_json_gets_problem_details() -> None:
-    response = page(NotFound("No such page."), prefers_json=True)
-    assert response.content_type == "application/problem+json"
-    assert response.json == {
-        "type": "about:blank", "title": "Not Found", "status": 404, "detail": "No such page.",
-    }  # fmt: skip
-
-
-def test_problem_details_need_no_description() -> None:
-    class Bare(HTTPException):
-        code = 499
-
-    assert page(Bare(), prefers_json=True).json == {
-        "type": "about:blank", "title": "Unknown", "status": 499,
-    }  # fmt: skip
-
-
-class OwnResponse(NotFound):
-    def get_response(self) -> Response:
-        return Response("own", 404)
-
-
-class OwnBody(NotFound):
-    def get_body(self) -> str:
-        return "own"
-
-
-@pytest.mark.parametrize(
-    "error", [OwnResponse(), OwnBody(), NotFound(response=Response("own", 404))]
-)
-def test_a_page_of_the_errors_own_is_kept_for_json_clients(error: HTTPException) -> None:
-    response = page(error, prefers_json=True)
-    assert (response.data, response.status_code) == (b"own", 404)
-
-
-def test_a_redirect_has_no_problem_details() -> None:
-    assert page(RequestRedirect("/a"), prefers_json=True).mimetype == "text/html"
-
-
-def test_an_error_without_a_code_is_its_response() -> None:
-    response = Response("own", 418)
-    assert page(HTTPException(response=response), prefers_json=True) is response
-
-
-@pytest.mark.parametrize(("debug", "shown"), [(True, True), (False, False)])
-def test_bd8_only_debug_mode_names_the_missing_key(debug: bool, shown: bool) -> None:
-    assert (b"KeyError: &#39;a&#39;" in page(BadRequestKeyError("a"), debug=debug).data) is shown
-    assert page(Forbidden(), debug=debug).status_code == 403
+# --- the application's class -----------------------------------------------------------------------
 
 
 def test_a_stream_of_events_is_of_the_applications_class() -> None:
@@ -283,12 +213,6 @@ def test_a_stream_of_events_is_of_the_applications_class() -> None:
 def test_pages_are_of_the_applications_class() -> None:
     response = Coercion(Own, JSON).error(NotFound())
     assert type(response) is Own
-
-
-@pytest.mark.parametrize("prefers_json", [True, False])
-def test_caches_are_told_that_the_page_depends_on_what_is_accepted(prefers_json: bool) -> None:
-    assert page(NotFound(), prefers_json=prefers_json).headers["vary"] == "Accept"
-    assert "vary" not in page(RequestRedirect("/a"), prefers_json=prefers_json).headers
 
 
 def test_the_last_resort_is_plain_text() -> None:

@@ -17,7 +17,6 @@ from erlen.exceptions import (
     WebSocketDisconnect,
     WireError,
 )
-from erlen.pipeline.recovery import find_handler
 from erlen.testing import WebSocketRejected
 
 
@@ -58,43 +57,6 @@ class Kettle(Teapot):
 
 async def named(error: Exception) -> str:
     return type(error).__name__
-
-
-def scope_of(*keys: tuple[int | None, type[Exception]]) -> Any:
-    """Return handlers as the plan has them; each one is the key it stands for."""
-    found: dict[int | None, dict[type[Exception], Any]] = {}
-    for code, cls in keys:
-        found.setdefault(code, {})[cls] = (code, cls.__name__)
-    return found
-
-
-LOOKUPS = {
-    "code-beats-class": (Teapot(), [[(None, HTTPException)], [(418, Teapot)]], (1, 418, "Teapot")),
-    "inner-beats-outer": (Teapot(), [[(418, Teapot)], [(418, Teapot)]], (0, 418, "Teapot")),
-    "mro-per-scope": (FileNotFoundError(), [[(None, Exception)], [(None, OSError)]], (0, None, "Exception")),
-    "nearest-class": (FileNotFoundError(), [[(None, Exception), (None, OSError)]], (0, None, "OSError")),
-    "subclass-of-a-code": (Kettle(), [[(418, Teapot), (418, Kettle)]], (0, 418, "Kettle")),
-    "base-of-a-code": (Kettle(), [[(418, Teapot)]], (0, 418, "Teapot")),
-    "class-of-another-code": (Gone(), [[(404, NotFound)], [(None, HTTPException)]], (1, None, "HTTPException")),
-    "exception-takes-http": (NotFound(), [[(None, Exception)]], (0, None, "Exception")),
-    "code-handler-takes-no-other": (ValueError(), [[(404, NotFound)]], None),
-    "none": (ValueError(), [[(None, OSError)], []], None),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("error", "keys", "expected"),
-    [pytest.param(*row, id=f"ER-2-{name}") for name, row in LOOKUPS.items()],
-)
-def test_er2_handler_is_found_by_the_table(error: Exception, keys: Any, expected: Any) -> None:
-    scopes: Any = tuple(
-        {
-            code: {cls: (number, *key) for cls, key in by_class.items()}
-            for code, by_class in scope_of(*scope).items()
-        }
-        for number, scope in enumerate(keys)
-    )
-    assert find_handler(scopes, error) == expected
 
 
 async def test_er2_code_handler_of_the_app_beats_class_handler_of_the_blueprint(app: Erlen) -> None:

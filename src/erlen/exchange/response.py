@@ -152,6 +152,9 @@ class Response(ResponseTrailers):
 
     @status.setter
     def status(self, value: StatusValue) -> None:
+        if type(value) is int and 200 <= value <= 599:  # PERF: 0.1 µs, and 0.6 µs for text
+            self._code, self._reason = value, None
+            return
         code, _, reason = str(int(value) if isinstance(value, int) else value).partition(" ")
         if not (len(code) == 3 and code.isascii() and code.isdigit() and 200 <= int(code) <= 599):
             raise ValueError(

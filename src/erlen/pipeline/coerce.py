@@ -9,10 +9,10 @@ from typing import Any
 
 from erlen.context import current_context
 from erlen.events import EventStream
-from erlen.exceptions import BadRequestKeyError, HTTPException, reason_phrase
-from erlen.exchange.connection import Connection
+from erlen.exceptions import HTTPException, reason_phrase
 from erlen.exchange.media_types import content_type_of, type_pair
 from erlen.exchange.response import Response, maker
+from erlen.pipeline.error_pages import respond_to
 from erlen.protocols import JSONProvider
 from erlen.routing.rule import Rule
 from erlen.wire.headers import Headers
@@ -149,49 +149,11 @@ class Coercion:
         )
 
     def error(self, error: HTTPException) -> Response:
-        """Return the response of an HTTP exception that no handler took.
-
-        One that carries a response is that response. A client that prefers JSON gets problem
-        details in the place of HTML (RFC 9457). In debug mode ``BadRequestKeyError`` names its key.
-        """
+        """Return the response of an HTTP exception that no handler took."""
         context = current_context.get(None)
         if context is None or context.scope is None:
             return self._own(error.get_response())
-        if isinstance(error, BadRequestKeyError) and context.app.config["DEBUG"]:
-            error.show_exception = True
-        response = self._own(error.get_response())
-        if error.code is None or error.code < 400 or not _has_standard_page(error):
-            return response
-        response.headers.add("Vary", "Accept")
-        if _prefers_json(context.exchange):
-            problem = {"type": "about:blank", "title": error.name, "status": error.code}
-            if error.description:
-                problem["detail"] = error.description
-            response.set_data(self.json.encode(problem))
-            response.content_type = "application/problem+json"
-        return response
-
-
-_OFFERED = ("text/html", "application/json", "application/problem+json")
-
-
-def _prefers_json(exchange: Connection) -> bool:
-    # PERF: a browser names HTML first and a scanner anything; neither needs the parser, which is
-    # half of what a 404 costs.
-    field = exchange.headers.get("accept", "")
-    if field in {"", "*/*"} or field.startswith("text/html,"):
-        return False
-    return exchange.accept_mimetypes.best_match(_OFFERED, "text/html") != "text/html"
-
-
-def _has_standard_page(error: HTTPException) -> bool:
-    """Whether the page is erlen's, and not one that the error or its class brings."""
-    cls = type(error)
-    return (
-        error.response is None
-        and cls.get_response is HTTPException.get_response
-        and cls.get_body is HTTPException.get_body
-    )
+        return self._own(respond_to(error, context, self.json))
 
 
 def _view(source: Rule | str | None) -> str:

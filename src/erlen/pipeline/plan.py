@@ -18,6 +18,7 @@ from erlen.pipeline.announce import REQUEST, WEBSOCKET, Life
 from erlen.pipeline.around_serving import LifespanDeclarations
 from erlen.pipeline.coerce import Coercion
 from erlen.pipeline.csrf import guard_origin, needs_check
+from erlen.pipeline.handlers import ErrorHandlers
 from erlen.pipeline.limits import Limits
 from erlen.pipeline.registry import Declarations, Handlers
 from erlen.pipeline.sessions import Sessions
@@ -50,7 +51,7 @@ class Pipeline:
         before: Before hooks, outermost scope first.
         view: The view, a coroutine function.
         coerce: Makes a response of the view's value.
-        handlers: Error handlers, innermost scope first.
+        handlers: Error handlers, those of the innermost scope first.
         after: After hooks, innermost scope first, each scope in reverse.
         teardown: Teardown hooks, innermost scope first, each in reverse, the application's last.
         context_processors: What gives templates their variables, outermost first.
@@ -66,7 +67,7 @@ class Pipeline:
     before: tuple[Async, ...]
     view: Async
     coerce: Coercion
-    handlers: tuple[Handlers, ...]
+    handlers: ErrorHandlers
     after: tuple[Async, ...]
     teardown: tuple[Async, ...]
     context_processors: tuple[Async, ...]
@@ -206,15 +207,17 @@ class Plan:
                 context = _new(Context)
                 _init(context, self.app, line, scope, receive, send, path, rule, view_args)
                 return context
+            return self._open_exactly(scope, receive, send, path, method, host)
         return self._open_exactly(scope, receive, send, path, method)
 
     def _open_exactly(
-        self, scope: Scope, receive: Receive, send: Send, path: str, method: str
+        self, scope: Scope, receive: Receive, send: Send, path: str, method: str, host: str = ""
     ) -> Context:
+        """Admit and match a request of any kind; *host* is that of a section admitted already."""
         kind = scope["type"]
         lines = self.refused
         try:
-            host = self.admit.check_section(scope)
+            host = host or self.admit.check_section(scope)
             path, segments = self.admit.split_target(scope, host)
             lines = self.unmatched
             rule, view_args = self._match(
@@ -282,7 +285,7 @@ class Plan:
             before=_adapt(hook for scope in outer for hook in getattr(scope, f"before_{kind}")),
             view=_raise_routing_exception,
             coerce=self._coerce,
-            handlers=tuple(_adapt_handlers(scope.error_handlers) for scope in inner),
+            handlers=ErrorHandlers(_adapt_handlers(scope.error_handlers) for scope in inner),
             after=_adapt(after),
             is_websocket=websocket,
             life=WEBSOCKET if websocket else REQUEST,

@@ -22,7 +22,11 @@ from erlen.pipeline.announce import announce, heard
 from erlen.pipeline.coerce import plain_error
 from erlen.pipeline.endings import close_for
 from erlen.pipeline.plan import Pipeline
-from erlen.pipeline.registry import Handlers
+
+# PERF: tuples, because ``A | B`` in a call would be built anew for each error, 0.1 µs a bar.
+_PEER_IS_GONE = (ClientDisconnected, WebSocketDisconnect)
+_SEEN_BY_NO_HANDLER = (*_PEER_IS_GONE, RoutingException)
+_MEANS_ANOTHER = (ExceptionGroup, WireError)
 
 
 async def recover(line: Pipeline, context: Context, raised: Exception) -> Response | None:
@@ -45,32 +49,18 @@ async def recover(line: Pipeline, context: Context, raised: Exception) -> Respon
                 error, raised = _meaning(again), again
         return await _answer(line, context, error, raised)
     finally:
-        await close_for(context, error)
+        if line.is_websocket:
+            await close_for(context, error)
 
 
 def _choose(line: Pipeline, error: Exception, raised: Exception) -> tuple[Async | None, Exception]:
     """Return a handler and what it is given: the leaf of a group, else the group itself."""
     if _is_final(error):
         return None, error
-    handler = find_handler(line.handlers, error)
+    handler = line.handlers.find(error)
     if handler is None and isinstance(raised, ExceptionGroup):
-        return find_handler(line.handlers, raised), raised
+        return line.handlers.find(raised), raised
     return handler, error
-
-
-def find_handler(scopes: tuple[Handlers, ...], error: Exception) -> Async | None:
-    """Return the handler of an error: by code, then by class; inner scope, then nearer class.
-
-    So a handler of the code, even the application's, beats any handler of a class (ER-2).
-    """
-    code = error.code if isinstance(error, HTTPException) else None
-    for key in (None,) if code is None else (code, None):
-        for scope in scopes:
-            by_class = scope.get(key, {})
-            for cls in type(error).__mro__:
-                if cls in by_class:
-                    return by_class[cls]
-    return None
 
 
 def _meaning(raised: Exception) -> Exception:
@@ -79,22 +69,22 @@ def _meaning(raised: Exception) -> Exception:
     That is the first end of a group whose ends are all of one kind, and for bad bytes of the peer
     the 4xx that they are answered with.
     """
+    if not isinstance(raised, _MEANS_ANOTHER):
+        return raised
     if isinstance(raised, ExceptionGroup):
         first, *others = leaves(raised)
         assert isinstance(first, Exception)
         return (
             raised if any(type(other) is not type(first) for other in others) else _meaning(first)
         )
-    if isinstance(raised, WireError):
-        answer = default_exceptions[raised.status]()
-        answer.__cause__ = raised
-        return answer
-    return raised
+    answer = default_exceptions[raised.status]()
+    answer.__cause__ = raised
+    return answer
 
 
 def _is_final(error: Exception) -> bool:
     """Whether no handler sees *error*: the client left, a redirect, or ``abort(response)``."""
-    if isinstance(error, ClientDisconnected | WebSocketDisconnect | RoutingException):
+    if isinstance(error, _SEEN_BY_NO_HANDLER):
         return True
     return isinstance(error, HTTPException) and error.code is None and error.response is not None
 
@@ -112,7 +102,7 @@ async def _answer(
     line: Pipeline, context: Context, error: Exception, raised: Exception
 ) -> Response | None:
     """Answer what has no handler, or whose handler failed."""
-    if isinstance(error, ClientDisconnected | WebSocketDisconnect):
+    if isinstance(error, _PEER_IS_GONE):
         raise error
     if isinstance(error, WebSocketMessageError):
         return None  # its close code says everything
@@ -130,7 +120,7 @@ async def _answer_unhandled(line: Pipeline, context: Context, error: Exception) 
         raise error
     context.app.log_exception(error)
     answer = InternalServerError(original_exception=error)
-    handler = find_handler(line.handlers, answer)
+    handler = line.handlers.find(answer)
     if handler is None:
         return line.coerce.error(answer)
     try:
@@ -156,10 +146,12 @@ def _is_trapped(context: Context, error: HTTPException) -> bool:
     config = context.app.config
     if config["TRAP_HTTP_EXCEPTIONS"] or error.code is None:
         return True
+    if not isinstance(error, BadRequest):
+        return False
     trap = config["TRAP_BAD_REQUEST_ERRORS"]
     if trap is None:
         return bool(config["DEBUG"]) and isinstance(error, BadRequestKeyError)
-    return bool(trap) and isinstance(error, BadRequest)
+    return bool(trap)
 
 
 def propagates(context: Context) -> bool:

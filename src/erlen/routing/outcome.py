@@ -26,10 +26,10 @@ def methods_of(wanted: Wanted) -> set[str]:
 
 def refusal(wanted: Wanted) -> HTTPException:
     """Return the error for a search that found no rule."""
+    if not wanted[2]:
+        return NotFound()
     methods = methods_of(wanted)
-    if methods:
-        return MethodNotAllowed(methods)
-    return WebsocketMismatch() if wanted[2] else NotFound()
+    return MethodNotAllowed(methods) if methods else WebsocketMismatch()
 
 
 def split_path(path: str | list[str]) -> list[str]:

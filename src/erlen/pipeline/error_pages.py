@@ -1,0 +1,82 @@
+"""Floor 6: the answer to an HTTP exception that no handler took: a page, or problem details."""
+
+from functools import lru_cache
+from typing import Any
+
+from erlen.context import Context
+from erlen.exceptions import BadRequestKeyError, HTTPException
+from erlen.exchange.response import Response
+from erlen.protocols import JSONProvider
+from erlen.wire.accept import MIMEAccept, parse_accept_header
+from erlen.wire.headers import RequestHeaders
+from erlen.wire.ready_headers import ReadyHeaders
+
+_PAGE = "text/html"
+_PROBLEM = "application/problem+json"
+_ANYTHING = {"", "*/*"}
+_OFFERED = (_PAGE, "application/json", _PROBLEM)
+_PAGE_FIELDS = ReadyHeaders([("Content-Type", f"{_PAGE}; charset=utf-8"), ("Vary", "Accept")])
+_PROBLEM_FIELDS = ReadyHeaders([("Content-Type", _PROBLEM), ("Vary", "Accept")])
+
+
+def respond_to(error: HTTPException, context: Context, json: JSONProvider) -> Response:
+    """Return the response of an error in a running exchange.
+
+    One that carries a response is that response. A client that prefers JSON gets problem
+    details in the place of HTML (RFC 9457). In debug mode ``BadRequestKeyError`` names its key.
+    """
+    if isinstance(error, BadRequestKeyError) and context.app.config["DEBUG"]:
+        error.show_exception = True
+    if error.code is None or error.code < 400 or not _has_standard_page(error):
+        return _own(error)
+    is_problem = _prefers_json(context)
+    if error.response_class is Response and not error.get_headers():
+        # PERF: 1.5 µs; headers of its own would take 3 µs more, here and where it is sent.
+        if is_problem:
+            return Response(json.encode(_problem(error)), error.code, _PROBLEM_FIELDS)
+        return Response(error.get_body(), error.code, _PAGE_FIELDS)
+    response = _own(error)
+    response.headers.add("Vary", "Accept")
+    if is_problem:
+        response.set_data(json.encode(_problem(error)))
+        response.content_type = _PROBLEM
+    return response
+
+
+def _own(error: HTTPException) -> Response:
+    response: Response = error.get_response()
+    return response
+
+
+def _has_standard_page(error: HTTPException) -> bool:
+    """Whether the page is erlen's, and not one that the error or its class brings."""
+    cls = type(error)
+    return (
+        error.response is None
+        and cls.get_response is HTTPException.get_response
+        and cls.get_body is HTTPException.get_body
+    )
+
+
+def _problem(error: HTTPException) -> dict[str, Any]:
+    problem = {"type": "about:blank", "title": error.name, "status": error.code}
+    if error.description:
+        problem["detail"] = error.description
+    return problem
+
+
+def _prefers_json(context: Context) -> bool:
+    # PERF: a browser names HTML first and a scanner anything; what another client sends is most
+    # often what it has sent before. None of them needs the request, 1 µs, and the parser, 6 µs.
+    headers = RequestHeaders(context.scope["headers"])
+    field = headers.get("accept", "")
+    if field in _ANYTHING or field.startswith("text/html,"):
+        return False
+    accept = headers.joined("accept", ",")
+    # SAFETY: headers of 64 KiB must not fill the memory.
+    return (_is_for_json if len(accept) < 200 else _is_for_json.__wrapped__)(accept)
+
+
+@lru_cache(maxsize=256)
+def _is_for_json(accept: str) -> bool:
+    return parse_accept_header(accept, MIMEAccept).best_match(_OFFERED, _PAGE) != _PAGE
