@@ -202,6 +202,24 @@ def test_override_of_dumps_changes_every_way_of_writing(provider: DefaultJSONPro
     assert Shouting(response_class=Answer).response("a").body == b'"A"'
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "written"),
+    [
+        ("sort_keys", True, b'{"a":"\xc3\xa9","b":[]}'),
+        ("ensure_ascii", True, b'{"b":[],"a":"\\u00e9"}'),
+        ("compact", False, b'{\n  "b": [],\n  "a": "\xc3\xa9"\n}'),
+        ("default", str, b'{"b":[],"a":"\xc3\xa9"}'),
+    ],
+)
+def test_options_count_that_are_set_after_something_was_written(
+    provider: DefaultJSONProvider, option: str, value: Any, written: bytes
+) -> None:
+    document = {"b": [], "a": "é"}
+    assert provider.encode(document) == b'{"b":[],"a":"\xc3\xa9"}'
+    setattr(provider, option, value)
+    assert (provider.encode(document), provider.dumps(document).encode()) == (written, written)
+
+
 def test_override_of_encode_stands(provider: DefaultJSONProvider) -> None:
     class Lined(type(provider)):  # type: ignore[misc]  # as above
         def dumps(self, value: object, /, **options: Any) -> str:

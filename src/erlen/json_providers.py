@@ -47,8 +47,14 @@ def _is_plain(value: Any, levels: int) -> bool:
     return True
 
 
+def _leave(_value: Any) -> None:
+    """Write nothing: the standard library does."""
+
+
 class _QuickProvider(DefaultJSONProvider):
     """The default provider with a quick library in front."""
+
+    _writer: Callable[[Any], bytes | None] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let bytes go through :meth:`dumps` where a subclass writes in another way."""
@@ -56,9 +62,18 @@ class _QuickProvider(DefaultJSONProvider):
         if "dumps" in vars(cls) and "encode" not in vars(cls):
             cls.encode = DefaultJSONProvider.encode  # type: ignore[method-assign]  # that is meant
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an option, and forget the writer that was made for the old ones."""
+        super().__setattr__(name, value)
+        if not name.startswith("_"):
+            self._writer = None
+
     @abstractmethod
-    def _write(self, value: Any) -> bytes | None:
-        """Return compact JSON in UTF-8, or ``None`` to leave *value* to the standard library."""
+    def _make_writer(self) -> Callable[[Any], bytes | None]:
+        """Return what writes a value as compact JSON in UTF-8, by the options of now.
+
+        It returns ``None`` to leave a value to the standard library.
+        """
 
     @abstractmethod
     def _read(self, data: bytes) -> Any:
@@ -69,18 +84,19 @@ class _QuickProvider(DefaultJSONProvider):
 
         Options other than the compact form in insertion order are the standard library's work.
         """
-        data = None if options else self._quickly(value)
+        data = None if options else (self._writer or self._new_writer())(value)
         return super().dumps(value, **options) if data is None else data.decode()
 
     def encode(self, value: object, /) -> bytes:
         """Return *value* as the UTF-8 bytes of a body; errors as of the default provider."""
-        data = self._quickly(value)
+        data = (self._writer or self._new_writer())(value)
         return DefaultJSONProvider.dumps(self, value).encode() if data is None else data
 
-    def _quickly(self, value: object) -> bytes | None:
-        if self.ensure_ascii or self.sort_keys or not self.compact:
-            return None
-        return self._write(value)
+    def _new_writer(self) -> Callable[[Any], bytes | None]:
+        # PERF: a closure looks for no options, 0.2 us of the 0.65 that a small object took.
+        is_other = self.ensure_ascii or self.sort_keys or not self.compact
+        writer = self._writer = _leave if is_other else self._make_writer()
+        return writer
 
     def loads(self, text: str | bytes | bytearray | memoryview, /, **options: Any) -> Any:
         """Return the value of JSON *text*; arguments and errors as of the default provider."""
@@ -120,15 +136,21 @@ class OrjsonProvider(_QuickProvider):
             | orjson.OPT_PASSTHROUGH_SUBCLASS
         )
 
-    def _write(self, value: Any) -> bytes | None:
-        try:
-            data = self._dumps(value, self.default, self._flags)
-        except TypeError:  # its own error is one
-            return None
-        # It writes NaN and infinity as null.
-        if b"null" in data and not _is_plain(value, self.max_depth):
-            return None
-        return None if is_deeper(data, self.max_depth) else data
+    def _make_writer(self) -> Callable[[Any], bytes | None]:
+        dumps, default, flags, max_depth = self._dumps, self.default, self._flags, self.max_depth
+
+        def write(value: Any) -> bytes | None:
+            try:
+                data = dumps(value, default, flags)
+            except TypeError:  # its own error is one
+                return None
+            # It writes NaN and infinity as null. PERF: 0.1 us; "in" asks for a number first, 0.2.
+            if data.find(b"null") >= 0 and not _is_plain(value, max_depth):
+                return None
+            # What is short cannot be deep.
+            return None if len(data) > 2 * max_depth and is_deeper(data, max_depth) else data
+
+        return write
 
     def _read(self, data: bytes) -> Any:
         # It reads integers beyond 64 bits as floats. PERF: two scans in C, 0.7 us for 1,000 bytes.
@@ -170,13 +192,18 @@ class MsgspecProvider(_QuickProvider):
             )
         return json.default(value)
 
-    def _write(self, value: Any) -> bytes | None:
-        if not _is_plain(value, self.max_depth):
-            return None
-        try:
-            return self._encode(value)
-        except ValueError:  # half a surrogate pair
-            return None
+    def _make_writer(self) -> Callable[[Any], bytes | None]:
+        encode, max_depth = self._encode, self.max_depth
+
+        def write(value: Any) -> bytes | None:
+            if not _is_plain(value, max_depth):
+                return None
+            try:
+                return encode(value)
+            except ValueError:  # half a surrogate pair
+                return None
+
+        return write
 
     def _read(self, data: bytes) -> Any:
         if is_deeper(data, self.max_depth):
