@@ -237,6 +237,7 @@ def _heading(code: int | None, name: str) -> str:
     return f"<!doctype html>\n<html lang=en>\n<title>{code} {title}</title>\n<h1>{title}</h1>\n"
 
 
+@functools.lru_cache(maxsize=1024)
 def reason_phrase(code: int) -> str:
     """Return the IANA phrase of a status code, ``"Unknown"`` for one that is not registered."""
     return _phrases().get(code, "Unknown")

@@ -211,6 +211,8 @@ def test_rs6_generated_etags_depend_on_the_data_alone() -> None:
 )
 def test_rs7_decide(method: str, headers: dict[str, str], decision: Precondition) -> None:
     assert decide(method, headers, etag='"x"', last_modified=MODIFIED) is decision
+    named = decide(method, headers, etag='"x"', last_modified=MODIFIED, names=headers.keys())
+    assert named is decision
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,12 @@ def test_request_headers_read_as_headers_do() -> None:
     assert h == h.copy()
 
 
+def test_names_of_a_request_are_known_in_lower_case() -> None:
+    assert set(RequestHeaders([(b"Host", b"a"), (b"x-a", b"1"), (b"x-a", b"2")]).names) == {
+        "host", "x-a",
+    }  # fmt: skip
+
+
 def test_repeated_fields_are_joined_in_their_order() -> None:
     assert RequestHeaders(RAW).joined("x-a", ", ") == "1, 2"
     assert RequestHeaders(RAW).joined("zz", ", ") == ""

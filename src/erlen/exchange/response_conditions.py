@@ -6,15 +6,15 @@ from erlen.exchange.byteranges import Piece, Selection, make_boundary, select_pa
 from erlen.exchange.connection import Connection
 from erlen.exchange.response_body import ResponseBody
 from erlen.exchange.sources import SourceStream
-from erlen.wire.conditional import Precondition, decide, generate_etag
+from erlen.wire.conditional import FAILED, NOT_MODIFIED, decide, generate_etag
 from erlen.wire.headers import Headers
 from erlen.wire.ranges import resolve
 
 #: Fields of a request on which its answer depends.
 _CONDITIONS = frozenset(
     {
-        b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range",
-        b"range",
+        "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range",
+        "range",
     }
 )  # fmt: skip
 
@@ -71,8 +71,9 @@ class ResponseConditions(ResponseBody):
         if self._code != 200:
             return self
         fields, method, headers = self._fields, request.method, request.headers
-        if _CONDITIONS.isdisjoint([name.lower() for name, _ in headers.raw()]):
-            # PERF: so it is most often, and 2 µs less.
+        names = headers.names
+        if _CONDITIONS.isdisjoint(names):
+            # PERF: so it is most often, and 1 µs less.
             if accept_ranges and fields.get("Accept-Ranges") != "bytes":
                 self._offer_ranges(fields, method)
             return self
@@ -81,10 +82,11 @@ class ResponseConditions(ResponseBody):
             headers,
             etag=fields.get("ETag"),
             last_modified=fields.get("Last-Modified"),
+            names=names,
         )
-        if verdict is Precondition.NOT_MODIFIED:
+        if verdict is NOT_MODIFIED:
             self._set_code(304)
-        elif verdict is Precondition.FAILED:
+        elif verdict is FAILED:
             self._set_code(412)
             self._set_body(b"")
             self.content_length = None

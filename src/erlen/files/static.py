@@ -60,7 +60,8 @@ async def send_static(owner: Owner, filename: str) -> Response:
         raise RuntimeError(f"{owner!r} has no static folder. Give static_folder= when making it.")
     context = current()
     # SAFETY: a proxy that guards /static/private/ sees no such folder in /static/private%2Fa.txt.
-    if b"%2f" in (context.scope.get("raw_path") or b"").lower():
+    raw_path: bytes = context.scope.get("raw_path") or b""
+    if raw_path.find(b"%") >= 0 and b"%2f" in raw_path.lower():  # PERF: "in" alone is 0.2 µs
         raise NotFound
     config = context.app.config
     asked = context.exchange.args.get("v") if config["STATIC_HASHED_URLS"] else None

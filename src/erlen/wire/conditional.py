@@ -17,6 +17,8 @@ _TAG: Final = late(r'[ \t,]*+(?:(W/)?"([^"]*+)"[ \t]*+(?=,|\Z)|[^,]*+)')
 #: etagc of RFC 9110 section 8.8.3.
 _OPAQUE: Final = late(r"[!#-~\x80-\xff]*")
 _WEAK: Final = "W/"
+#: What asks for this representation or none.
+_STRICTER: Final = ("if-match", "if-unmodified-since")
 
 
 class FieldLookup(Protocol):
@@ -38,6 +40,10 @@ class Precondition(Enum):
 
     FAILED = "failed"
     """Answer 412: the representation is not the one that the client knows."""
+
+
+# PERF: found at the class each takes 0.1 µs more.
+PROCEED, NOT_MODIFIED, FAILED = Precondition
 
 
 class ETags:
@@ -186,6 +192,7 @@ def decide(
     *,
     etag: str | None,
     last_modified: datetime | str | None,
+    names: Collection[str] = _STRICTER,
 ) -> Precondition:
     """Return what the conditions of a request ask for, given the current representation.
 
@@ -198,16 +205,19 @@ def decide(
             it has none.
         last_modified: Its date, or the text of ``Last-Modified``, which is read when a condition
             is about it; compared in whole seconds, naive means UTC.
+        names: Of the request's fields, in lower case, where they are known: what is not among them
+            is not looked for.
 
     Source: RFC 9110 section 13.2.2, steps 1 to 4. Dates that are none are ignored.
     """
     if method in {"CONNECT", "OPTIONS", "TRACE"}:
-        return Precondition.PROCEED
-    if _fails(headers, etag, last_modified):
-        return Precondition.FAILED
+        return PROCEED
+    is_stricter = "if-match" in names or "if-unmodified-since" in names
+    if is_stricter and _fails(headers, etag, last_modified):
+        return FAILED
     if not _is_unchanged(method, headers, etag, last_modified):
-        return Precondition.PROCEED
-    return Precondition.NOT_MODIFIED if method in {"GET", "HEAD"} else Precondition.FAILED
+        return PROCEED
+    return NOT_MODIFIED if method in {"GET", "HEAD"} else FAILED
 
 
 def _fails(headers: FieldLookup, etag: str | None, changed: datetime | str | None) -> bool:
