@@ -20,13 +20,15 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 from werkzeug.test import EnvironBuilder
 
-from erlen import Blueprint, Erlen
+from erlen import Blueprint, Erlen, request
 from erlen.context import current
+from erlen.exceptions import OutsideContextError
 from erlen.exchange.files import FileSource, OpenedFile, content_of, open_file
 from erlen.exchange.response import Response
 from erlen.files import add_version, send_file, send_from_directory, send_static, static, version_of
 from erlen.files.finding import Found, Search
 from erlen.files.kinds import UNKNOWN, guess_type, type_to_keep
+from erlen.testing import WebSocketRejected
 
 DATA = bytes(range(256)) * 1024  # four chunks
 GZIP = gzip.compress(b"archive")
@@ -403,6 +405,42 @@ async def test_a_response_class_that_fails_leaves_no_file_open(app: Erlen) -> No
         with pytest.raises(LookupError):
             await send_file("a.txt")
     assert count_descriptors() == before
+
+
+async def test_a_response_class_may_obey_conditions_in_its_own_way(app: Erlen) -> None:
+    class Own(Response):
+        def make_conditional(self, request: Any, *_: Any, **__: Any) -> Any:
+            self.headers["X-Asked"] = request.path
+            return self
+
+    app.response_class = Own
+    response = await sent(app, "a.txt", {"If-None-Match": "*"})
+    assert (response.status_code, response.headers["x-asked"]) == (200, "/")
+
+
+async def test_conditions_are_obeyed_whether_or_not_the_request_was_looked_at(app: Erlen) -> None:
+    async def looked() -> Response:
+        assert request.path == "/"
+        return await send_file("a.txt")
+
+    for make in (looked, lambda: send_file("a.txt")):
+        response = await answer(app, make, {"Range": "bytes=1-2", "If-Match": "*"})
+        assert (response.status_code, response.data) == (206, b"12")
+
+
+async def test_a_file_may_refuse_the_handshake_of_a_websocket(app: Erlen) -> None:
+    app.websocket("/socket")(lambda: send_file("a.txt"))
+    with pytest.raises(WebSocketRejected) as caught:
+        async with app.test_client().websocket("/socket"):
+            pass
+    assert (caught.value.response.status_code, caught.value.response.data) == (200, b"0123456789")
+
+
+async def test_a_file_outside_of_an_exchange_has_no_conditions_to_obey(app: Erlen) -> None:
+    async with app.app_context():
+        with pytest.raises(OutsideContextError, match="application context"):
+            await send_file("a.txt")
+        assert (await send_file("a.txt", conditional=False)).status_code == 200
 
 
 # --- X-Sendfile -----------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, TypeAlias, Unpack
 
-from erlen.context import current
+from erlen.context import Context, current
 from erlen.exchange.response import Response
 from erlen.files.below import Target, preferences
 from erlen.files.fields import Fields, MaxAge, SendOptions, describe, fields_of
 from erlen.files.finding import Found, Search, body_of, exhausted, find, is_exhausted
+from erlen.wire.headers import RequestHeaders
 from erlen.wire.ready_headers import ReadyHeaders
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -138,7 +139,19 @@ def respond(found: Found, fields: Fields | ReadyHeaders, *, conditional: bool = 
         fields = [*fields, ("X-Sendfile", os.fsencode(found.path).decode("latin-1"))]
     response: Response = context.app.response_class(body, headers=fields)
     if conditional:
-        response.make_conditional(context.exchange, accept_ranges=not by_server)
+        make_conditional(response, context, accept_ranges=not by_server)
     if by_server and response.status_code in {304, 412}:
         response.headers.remove("X-Sendfile")
     return response
+
+
+def make_conditional(response: Response, context: Context, *, accept_ranges: bool) -> None:
+    """Have a response obey the conditions of the request of *context*."""
+    scope = context.scope
+    is_plain = type(response).make_conditional is Response.make_conditional
+    if is_plain and scope is not None and context.opened_exchange is None:
+        # PERF: the request's object, of which nothing else is wanted, would be 0.8 µs more.
+        headers = RequestHeaders(scope["headers"])
+        response._obey(scope.get("method", "GET"), headers, accept_ranges)
+    else:
+        response.make_conditional(context.exchange, accept_ranges=accept_ranges)

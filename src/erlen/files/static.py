@@ -14,7 +14,7 @@ from erlen.exchange.response import Response
 from erlen.files.below import Target, is_hidden, preferences
 from erlen.files.fields import MaxAge, age_fields, fields_of, kind_fields
 from erlen.files.memory import TRUST, Known, Memory
-from erlen.files.sending import respond
+from erlen.files.sending import make_conditional, respond
 from erlen.wire.filenames import safe_join
 
 #: SPEC: RFC 8246: not even a reload asks again.
@@ -73,7 +73,7 @@ async def send_static(owner: Owner, filename: str) -> Response:
     response: Response = context.app.response_class(
         known.found.body, headers=known.headers_for(age)
     )
-    response.make_conditional(context.exchange, accept_ranges=known.has_content)
+    make_conditional(response, context, accept_ranges=known.has_content)
     if response.status_code == 200 and not known.has_content:
         return await _look(context, owner, folder, filename, asked, remembers)
     return response
