@@ -152,7 +152,7 @@ class Response(ResponseTrailers):
 
     @status.setter
     def status(self, value: StatusValue) -> None:
-        if type(value) is int and 200 <= value <= 599:  # PERF: 0.1 µs, and 0.6 µs for text
+        if type(value) is int and 200 <= value <= 599:  # PERF: 0.1 µs; by its text 0.4 µs
             self._code, self._reason = value, None
             return
         code, _, reason = str(int(value) if isinstance(value, int) else value).partition(" ")

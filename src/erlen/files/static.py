@@ -27,7 +27,7 @@ _MOST = 4096
 
 #: Folder and name → time and size of the file, and its version.
 _versions: dict[tuple[str, str], tuple[int, int, str]] = {}
-#: PERF: a file that is there is sent in 12 µs; a way to the disk takes 80 µs more.
+#: PERF: a file that is there is sent in 9 µs; a way to the disk takes 80 µs more.
 _memory = Memory()
 
 

