@@ -84,8 +84,8 @@ def _is_exempt(marked: Any) -> bool:
 _OF_BROWSERS = {"origin", "sec-fetch-site", "cookie"}
 
 
-async def guard_origin(context: Context) -> None:
-    """Check what is not safe by its method; comes before all hooks (``Pipeline.guards``)."""
+def guard_origin(context: Context) -> None:
+    """Check what is not safe by its method; comes before all hooks (``Pipeline.check``)."""
     # PERF: three look-ups tell that it is no browser, 0.4 µs; to read the values takes 1 µs more.
     if context.scope["method"] not in SAFE_METHODS and not _OF_BROWSERS.isdisjoint(
         places_of(context.scope["headers"])

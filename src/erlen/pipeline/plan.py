@@ -34,7 +34,9 @@ _new, _init = Context.__new__, Context.__init__
 
 #: Path and method → rule and the view's arguments, if the rule is one of the plainest.
 FindShape = Callable[[str, str], tuple[Rule, dict[str, Any]] | None]
-#: Awaited with the context before any hook; refuses by raising.
+#: Called with the context before any hook; refuses by raising.
+Check = Callable[[Context], None]
+#: The same, awaited.
 Guard = Callable[[Context], Awaitable[None]]
 
 
@@ -46,7 +48,8 @@ class Pipeline:
         is_websocket: Whether it ends as a WebSocket ends.
         life: The signals that it sends.
         sessions: Opens and saves the session.
-        guards: What comes before all hooks: a session that must be awaited, the check of origins.
+        check: Called with the context before all else; refuses by raising.
+        guards: What comes before all hooks: a session that must be awaited.
         prepare: URL value preprocessors, outermost scope first.
         before: Before hooks, outermost scope first.
         view: The view, a coroutine function.
@@ -62,6 +65,7 @@ class Pipeline:
     is_websocket: bool
     life: Life
     sessions: Sessions
+    check: Check | None
     guards: tuple[Guard, ...]
     prepare: tuple[Callable[..., Any], ...]
     before: tuple[Async, ...]
@@ -250,15 +254,15 @@ class Plan:
             blueprint = rule.endpoint.rpartition(".")[0]
             line = self._scope(blueprint, rule.websocket)
             scopes = self.app.declarations_of(blueprint)
-            guards = line.guards
+            check: Check | None = None
             if not rule.websocket and needs_check(view, rule.methods, scopes, self.app.config):
-                guards = (guard_origin, *guards)
+                check = guard_origin
             cancels = self.app.config["CANCEL_ON_DISCONNECT"] and not rule.websocket
             limits: Limits = rule.limits or Limits()
             limited = limits.applied_to(adapt(view), cancels)
             if self.app.around_view is not None:
                 limited = self.app.around_view(limited)
-            return replace(line, view=limited, guards=guards)
+            return replace(line, view=limited, check=check)
         if rule.build_only or rule.redirect_to is not None:
             return None
         raise SetupError(
@@ -290,6 +294,7 @@ class Plan:
             is_websocket=websocket,
             life=WEBSOCKET if websocket else REQUEST,
             sessions=self._sessions,
+            check=None,
             guards=(self._sessions.open,) if self._sessions.is_eager else (),
             teardown=_adapt([*teardown, *self.app.teardown_appcontext_functions[::-1]]),
             context_processors=_adapt(hook for scope in outer for hook in scope.context_processors),
