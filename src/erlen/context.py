@@ -166,34 +166,38 @@ class Context:
         Raises:
             OutsideContextError: This is an application context.
         """
-        if self.opened_exchange is None:
-            if self.scope is None:
-                raise OutsideContextError(_NO_EXCHANGE)
-            self.opened_exchange = self._open()
-            self.may_hold = True
-        return self.opened_exchange
+        exchange = self.opened_exchange
+        return self.open_exchange() if exchange is None else exchange
 
-    def _open(self) -> Request | WebSocket:
-        settings = self.line.settings
-        if self.scope["type"] == "websocket":
+    def open_exchange(self) -> Request | WebSocket:
+        """Make the request or WebSocket; errors as of :attr:`exchange`, which asks for it once."""
+        scope = self.scope
+        if scope is None:
+            raise OutsideContextError(_NO_EXCHANGE)
+        self.may_hold = True
+        line = self.line
+        if scope["type"] == "websocket":
             facts: RoutingFacts = {
                 "path": self.path,
                 "url_rule": self.rule,
                 "view_args": self.view_args,
                 "routing_exception": self.routing_exception,
             }
-            return WebSocket(self.scope, self.receive, self.send, settings, **facts)
-        # PERF: 0.2 µs; by keywords 0.5 µs.
-        request: Request = self.line.request_class(
-            self.scope,
+            self.opened_exchange = socket = WebSocket(
+                scope, self.receive, self.send, line.settings, **facts
+            )
+            return socket
+        # PERF: 0.4 µs; by keywords 0.3 µs more.
+        self.opened_exchange = request = line.request_class(
+            scope,
             self.receive,
-            settings,
+            line.settings,
             self.path,
             self.rule,
             self.view_args,
             self.routing_exception,
         )
-        return request
+        return cast(Request, request)
 
     @property
     def request(self) -> Request:

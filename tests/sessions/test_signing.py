@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import subprocess
 import sys
 import time
@@ -177,6 +178,15 @@ def test_differential_itsdangerous_signs_the_same(value: bytes) -> None:
     theirs = TimestampSigner([KEY], salt="salt", **OPTIONS)
     assert ours.get_signature(value) == theirs.get_signature(value)
     assert theirs.unsign(ours.sign(value)) == ours.unsign(theirs.sign(value)) == value
+
+
+@pytest.mark.parametrize("digest", [hashlib.sha1, hashlib.sha256, hashlib.sha512, hashlib.blake2b])
+@given(key=st.binary(max_size=200), value=st.binary())
+def test_differential_signatures_are_those_of_hmac(digest: Any, key: bytes, value: bytes) -> None:
+    """RFC 2104, with keys that are shorter and longer than a block."""
+    options: dict[str, Any] = {"key_derivation": "none", "digest_method": digest}
+    expected = hmac.digest(key, value, digest)
+    assert SessionSigner(key, **options).get_signature(value) == encoded(expected)
 
 
 def test_b247_the_longest_token_is_looked_at() -> None:

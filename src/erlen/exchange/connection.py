@@ -40,6 +40,11 @@ class Connection(RequestFields):
         must_close: Whether there is something to close at the end: uploaded files, a listener.
     """
 
+    settings: Settings
+    path: str
+    url_rule: Rule | None
+    view_args: dict[str, Any] | None
+    routing_exception: HTTPException | None
     must_close: bool = False
 
     def __init__(
@@ -54,7 +59,7 @@ class Connection(RequestFields):
         """What follows *settings* the router has found; without a path the scope's own is taken."""
         self.scope = scope
         self.settings = settings
-        self.path: str = scope["path"] if path is None else path
+        self.path = scope["path"] if path is None else path
         self.url_rule = url_rule
         self.view_args = view_args
         self.routing_exception = routing_exception

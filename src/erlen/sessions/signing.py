@@ -4,10 +4,11 @@ A token is ``payload.timestamp.signature``, each in URL-safe base64 without padd
 is compressed has one more dot in front. It is what Flask makes, under another salt and digest.
 """
 
-import hmac
 import zlib
 from binascii import a2b_base64, b2a_base64
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from hmac import compare_digest
+from typing import Any
 
 from itsdangerous import BadPayload, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
@@ -26,14 +27,11 @@ COMPRESSED_FROM = 256
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
+#: The two pads of a HMAC, as tables of what each byte of a key becomes by them.
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
-
-class Signed(NamedTuple):
-    """What was signed, the second when, and whether with the current key."""
-
-    value: bytes
-    issued: int
-    is_current: bool
+_new_unsealed = tuple.__new__
 
 
 class SessionSigner(TimestampSigner):
@@ -43,31 +41,31 @@ class SessionSigner(TimestampSigner):
         """Arguments of itsdangerous' own, whose algorithm is HMAC."""
         super().__init__(*args, **options)
         digest: Any = self.digest_method
-        # PERF: deriving takes 2 µs and would be for each signature. One that begins with the copy
-        # of a HMAC that knows its key takes 1.4 µs, and 1.9 from the beginning.
-        self._begun = [
-            hmac.new(self.derive_key(key), digestmod=digest) for key in reversed(self.secret_keys)
-        ]
+        # PERF: deriving takes 2 µs and would be for each signature.
+        self._begun = [_begun(self.derive_key(key), digest) for key in reversed(self.secret_keys)]
 
     def sign(self, value: str | bytes) -> bytes:
         """Return *value* with the time and a signature."""
         now = self.get_timestamp()
         stamp = now.to_bytes((now.bit_length() + 7) // 8)
         stamped = b"%b.%b" % (want_bytes(value), _encode(stamp))
-        return b"%b.%b" % (stamped, self.get_signature(stamped))
+        return b"%b.%b" % (stamped, _signature(*self._begun[0], stamped))
 
     def get_signature(self, value: str | bytes) -> bytes:
         """Return the signature of *value* with the current key."""
-        return _signature(self._begun[0], want_bytes(value))
+        return _signature(*self._begun[0], want_bytes(value))
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
         """Whether *sig* is the signature of *value* with any of the keys."""
         return self._key_of(want_bytes(value), want_bytes(sig)) is not None
 
-    def read(self, token: bytes) -> Signed | None:
+    def read(self, token: bytes) -> tuple[bytes, int, bool] | None:
         """Return what :meth:`sign` was given; ``None`` when it was not signed here.
 
-        PERF: 2.5 µs, where ``unsign()`` takes 2 µs more, and makes a datetime.
+        PERF: 1.8 µs, where ``unsign()`` takes 3 µs more, and makes a datetime.
+
+        Returns:
+            What was signed, the second when, and whether with the current key.
         """
         stamped, _, signature = token.rpartition(b".")
         place = self._key_of(stamped, signature)
@@ -75,7 +73,7 @@ class SessionSigner(TimestampSigner):
         if place is None or not dot:
             return None
         try:
-            return Signed(value, int.from_bytes(_decode(stamp)), place == 0)
+            return value, int.from_bytes(_decode(stamp)), place == 0
         except ValueError:
             return None
 
@@ -85,16 +83,29 @@ class SessionSigner(TimestampSigner):
         SAFETY: compared as text. Base64 has several texts for the same bytes, and decoders skip
         what they do not know, so that one signature would be valid in many spellings.
         """
-        for place, begun in enumerate(self._begun):
-            if hmac.compare_digest(_signature(begun, value), signature):
+        for place, (inner, outer) in enumerate(self._begun):
+            if compare_digest(_signature(inner, outer, value), signature):
                 return place
         return None
 
 
-def _signature(begun: hmac.HMAC, value: bytes) -> bytes:
-    mac = begun.copy()
-    mac.update(value)
-    return _encode(mac.digest())
+def _begun(key: bytes, digest: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return the two hashes of a HMAC as they are when they have taken the key.
+
+    Source: RFC 2104 sections 2 and 4.
+    """
+    size = digest().block_size
+    padded = (digest(key).digest() if len(key) > size else key).ljust(size, b"\0")
+    return digest(padded.translate(_INNER)), digest(padded.translate(_OUTER))
+
+
+def _signature(inner: Any, outer: Any, value: bytes) -> bytes:
+    """Return the HMAC of *value*, by copies of hashes that :func:`_begun` has made."""
+    # PERF: 1.0 µs; a copy of a HMAC, which the standard library wraps in Python, takes 2.5 µs.
+    first, last = inner.copy(), outer.copy()
+    first.update(value)
+    last.update(first.digest())
+    return _encode(last.digest())
 
 
 def _encode(data: bytes) -> bytes:
@@ -103,7 +114,7 @@ def _encode(data: bytes) -> bytes:
 
 def _decode(text: bytes) -> bytes:
     """Undo :func:`_encode`; ``ValueError`` for most of what it did not make."""
-    return a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
+    return a2b_base64(text.translate(_FROM_URL) + b"==")  # more padding than is needed is no error
 
 
 class SessionSerializer(URLSafeTimedSerializer):
@@ -125,16 +136,18 @@ class SessionSerializer(URLSafeTimedSerializer):
         signed = self._signer.read(token.encode())
         if signed is None:
             raise RefusedToken("its signature is not ours")
-        age = self._signer.get_timestamp() - signed.issued
+        value, issued, is_current = signed
+        age = self._signer.get_timestamp() - issued
         if age > max_age:
             raise RefusedToken("it is too old")
         if age < -CLOCK_SKEW:
             raise RefusedToken("it was signed in the future")
         try:
-            text = _unpack(signed.value).decode()
+            text = _unpack(value).decode()
         except ValueError as error:  # UnicodeDecodeError is one
             raise UnusableToken(str(error)) from error
-        return Unsealed(text, signed.is_current)
+        # PERF: the constructor of the named tuple, called in Python's way, takes 0.1 µs more.
+        return _new_unsealed(Unsealed, (text, is_current))
 
     def make_signer(self, salt: str | bytes | None = None) -> TimestampSigner:
         """Return the signer; another one for another salt."""
@@ -164,11 +177,12 @@ def _pack(data: bytes) -> bytes:
 
 def _unpack(payload: bytes) -> bytes:
     """Undo :func:`_pack`; ``ValueError`` for what it did not make, or for too much."""
+    is_compressed = payload[:1] == b"."
     try:
-        data = _decode(payload.removeprefix(b"."))
+        data = _decode(payload[1:] if is_compressed else payload)
     except ValueError as error:
         raise ValueError("the payload is not base64") from error
-    if payload.startswith(b"."):
+    if is_compressed:
         inflate = zlib.decompressobj()
         try:
             data = inflate.decompress(data, MAX_TEXT + 1)

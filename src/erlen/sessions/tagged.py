@@ -18,6 +18,7 @@ from erlen.wire.dates import http_date, parse_date
 
 #: What JSON has and no tag of ours is about. PERF: asking the eight tags costs 0.7 µs a value.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+_KEYS = frozenset({str})
 _UTC_OFFSET = timedelta(0)
 
 
@@ -271,12 +272,22 @@ class TaggedJSONSerializer:
 
     def tag(self, value: Any) -> Any:
         """Return what stands for *value* in JSON."""
-        if type(value) in self.untagged:
+        untagged = self.untagged
+        if type(value) in untagged or (type(value) is dict and self._is_json(value)):
             return value
         for tag in self.order:
             if tag.check(value):
                 return tag.tag(value)
         return value
+
+    def _is_json(self, value: dict[Any, Any]) -> bool:
+        """Whether no tag has to do with a dict, nor with anything in it."""
+        # PERF: 0.3 µs, where asking the tags and copying the dict takes 1.5.
+        return (
+            self.untagged.issuperset(map(type, value.values()))
+            and _KEYS.issuperset(map(type, value))
+            and (len(value) != 1 or not self.tags.keys() & value.keys())
+        )
 
     def untag(self, value: dict[str, Any]) -> Any:
         """Return the value for which a JSON object stands; what it holds is untagged already."""
