@@ -231,3 +231,10 @@ def test_doctest_walks_over_a_module_with_proxies() -> None:
     module = types.ModuleType("module")
     module.__dict__.update(PROXIES)
     assert doctest.DocTestFinder().find(module) == []
+
+
+async def test_what_a_request_has_of_its_own_is_found_without_a_detour(app: Erlen) -> None:
+    async with app.test_request_context("/"):
+        own = {name for name in vars(request._get_current_object()) if name[0] != "_"}
+    assert own == {"scope", "settings", "path", "url_rule", "view_args", "routing_exception"}
+    assert own <= vars(type(request)).keys()

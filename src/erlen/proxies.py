@@ -11,6 +11,7 @@ from typing import Any, cast
 from erlen.context import Globals, current, current_context
 from erlen.exceptions import OutsideContextError
 from erlen.exchange.connection import Connection
+from erlen.exchange.fields import RequestFields
 from erlen.exchange.request import Request
 from erlen.exchange.websocket import WebSocket
 
@@ -164,7 +165,7 @@ def _shown(name: str) -> property:
 
 
 # PERF: what an instance has of its own is among them; by __getattr__() it takes 0.5 µs more.
-for _name in {*dir(Request), *Connection.__annotations__}:
+for _name in {*dir(Request), *Connection.__annotations__, *RequestFields.__annotations__}:
     if not _name.startswith("_"):
         setattr(_RequestProxy, _name, _shown(_name))
 

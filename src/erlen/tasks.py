@@ -261,8 +261,8 @@ class _Picture(Context):
 
     __slots__ = ()
 
-    def _open(self) -> Request | WebSocket:
-        exchange = super()._open()
+    def open_exchange(self) -> Request | WebSocket:
+        exchange = super().open_exchange()
         if isinstance(exchange, WebSocket):
             exchange.state = State.OPEN  # nothing must try to accept it
         else:
