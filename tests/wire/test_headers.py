@@ -276,6 +276,11 @@ def test_names_of_a_request_are_known_in_lower_case() -> None:
     }  # fmt: skip
 
 
+def test_a_field_that_a_request_lacks_is_a_bad_request() -> None:
+    with pytest.raises(BadRequestKeyError, match="zz"):
+        RequestHeaders(RAW)["zz"]
+
+
 def test_repeated_fields_are_joined_in_their_order() -> None:
     assert RequestHeaders(RAW).joined("x-a", ", ") == "1, 2"
     assert RequestHeaders(RAW).joined("zz", ", ") == ""
@@ -287,6 +292,13 @@ def test_repeated_fields_are_joined_in_their_order() -> None:
 def test_headers_of_checked_pairs_keep_their_list() -> None:
     pairs = [("Content-Type", "text/plain")]
     assert Headers.of_checked(pairs) == Headers(pairs)
+
+
+def test_a_checked_field_is_added_and_its_name_is_encoded_once() -> None:
+    h = Headers.of_checked([("X-Not-Seen-Before", "1")])
+    h.add_checked(("X-Nor-This", "2"))
+    assert h.raw() == h.raw() == [(b"x-not-seen-before", b"1"), (b"x-nor-this", b"2")]
+    assert {"X-Not-Seen-Before", "X-Nor-This"} <= headers._ENCODED_NAMES.keys()
 
 
 def test_b044_bytes_beyond_ascii_come_back_the_same() -> None:
@@ -336,6 +348,7 @@ def test_request_headers_may_come_from_any_iterable() -> None:
 
 CHANGES: dict[str, tuple[Any, ...]] = {
     "add": ("a", "1"),
+    "add_checked": (("a", "1"),),
     "add_header": ("a", "1"),
     "set": ("a", "1"),
     "setlist": ("a", []),

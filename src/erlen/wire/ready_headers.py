@@ -47,5 +47,6 @@ class ReadyHeaders(Headers):
         return part
 
     __setitem__ = __delitem__ = __ior__ = _refuse
-    add = add_checked = add_header = set = setlist = setdefault = setlistdefault = extend = update = _refuse
+    add = add_checked = add_header = _refuse
+    set = setlist = setdefault = setlistdefault = extend = update = _refuse
     remove = pop = popitem = clear = _refuse
