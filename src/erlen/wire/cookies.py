@@ -39,14 +39,14 @@ _LAST_SECOND: Final = 253_402_300_799
 def read_cookies(header: str, *, max_pairs: int = 300) -> ImmutableMultiDict[str, str]:
     """Return what :func:`parse_cookie` does, by name."""
     # PERF: most fields hold nothing to decode, to unquote, to trim or to distrust, and so need none
-    # of the care of _read_pair: 1.1 µs for two cookies, not 2.2.
-    parts = header.split("; ")
-    if not (
-        header.count(";") == header.count(" ") == len(parts) - 1 < max_pairs
-        and header.isascii()
-        and header.isprintable()
-        and '"' not in header
-    ):
+    # of the care of _read_pair: 0.9 µs for two cookies, not 2.2; one cookie takes 0.5.
+    parts = [header]
+    is_plain = '"' not in header and header.isascii() and header.isprintable() and max_pairs > 0
+    if ";" in header or " " in header:
+        parts = header.split("; ")
+        if not header.count(";") == header.count(" ") == len(parts) - 1 < max_pairs:
+            is_plain = False
+    if not is_plain:
         return ImmutableMultiDict(parse_cookie(header, max_pairs=max_pairs))
     lists: dict[str, list[str]] = {}
     for part in parts:

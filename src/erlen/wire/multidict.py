@@ -189,10 +189,13 @@ class MultiDict(MutableMapping[K, V], Generic[K, V]):  # noqa: PLW1641  # it cha
         values = self._lists.get(key)
         if values is None:
             return default
+        value: Any = values[0]
         if type is None:
-            return values[0]
+            return value
+        if type is int and value.__class__ is str and _is_short_number(value):
+            return int(value)  # PERF: 0.25 µs, as convert() would do in 0.35
         try:
-            return convert(values[0], type)
+            return convert(value, type)
         except (ValueError, TypeError):
             return default
 
