@@ -101,8 +101,7 @@ class Sessions:
             Exception: What the interface raised; nothing may be lost without a word.
         """
         session = context.opened_session
-        exchange = context.exchange
-        if isinstance(exchange, WebSocket) and exchange.state is not State.CONNECTING:
+        if context.line.is_websocket and context.websocket.state is not State.CONNECTING:
             return
         if not self._interface.is_null_session(session):
             if self._save is None:
