@@ -244,8 +244,16 @@ def test_a_section_is_kept_only_if_it_proves_nobody_and_is_short() -> None:
     for headers in ([HOST, (b"cookie", b"secret")], [HOST, (b"authorization", b"secret")], many):
         sound_host(headers, 200, 65536)
         assert tuple(headers) not in section._known
+        assert tuple(headers) not in [known for known, _ in section._latest.values()]
     assert sound_host([HOST], 200, 65536)
     assert (HOST,) in section._known
+
+
+def test_sections_that_end_alike_are_told_apart() -> None:
+    ends = (b"accept", b"text/ends-alike")
+    for name in (b"a.example", b"b.example", b"a.example", b"b.example"):
+        assert sound_host([(b"host", name), ends], 200, 65536) == name.decode()
+    assert not sound_host([(b"host", b"a/b"), ends], 200, 65536)
 
 
 def test_names_that_a_client_invents_do_not_fill_the_memory() -> None:
@@ -257,4 +265,4 @@ def test_names_that_a_client_invents_do_not_fill_the_memory() -> None:
 def test_sections_that_a_client_invents_do_not_fill_the_memory() -> None:
     for number in range(section._KNOWN_KEPT + 2):
         assert sound_host([HOST, (b"user-agent", b"%d" % number)], 200, 65536)
-    assert len(section._known) <= section._KNOWN_KEPT
+    assert len(section._latest) <= len(section._known) <= section._KNOWN_KEPT
