@@ -95,7 +95,7 @@ class SessionInterface:
         When it is ``None`` a cookie that is set over https stays there; outside of an exchange
         ``PREFERRED_URL_SCHEME`` decides.
         """
-        if _prefix_of(self.get_cookie_name(app)):
+        if self.get_cookie_name(app).lower().startswith(("__host-", "__secure-")):
             return True
         secure = app.config["SESSION_COOKIE_SECURE"]
         if secure is not None:
@@ -153,15 +153,7 @@ class SessionInterface:
         return _dump(name, value, attributes, **lifetime)
 
     def _is_host_bound(self, app: Application) -> bool:
-        return _prefix_of(self.get_cookie_name(app)) == "__host-"
-
-
-def _prefix_of(name: str) -> str:
-    """Return ``__host-`` or ``__secure-``, by which a name asks for attributes; else ``""``."""
-    if name[:2] != "__":  # PERF: as most names; to look at all of each takes 0.2 µs more
-        return ""
-    lowered = name.lower()
-    return next((each for each in ("__host-", "__secure-") if lowered.startswith(each)), "")
+        return self.get_cookie_name(app).lower().startswith("__host-")
 
 
 def _dump(name: str, value: str, attributes: tuple[Any, ...], **lifetime: Any) -> str:

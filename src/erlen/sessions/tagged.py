@@ -282,7 +282,7 @@ class TaggedJSONSerializer:
 
     def _is_json(self, value: dict[Any, Any]) -> bool:
         """Whether no tag has to do with a dict, nor with anything in it."""
-        # PERF: 0.3 µs, where asking the tags and copying the dict takes 1.5.
+        # PERF: 0.35 µs, where asking the tags and copying the dict takes 0.65.
         return (
             self.untagged.issuperset(map(type, value.values()))
             and _KEYS.issuperset(map(type, value))

@@ -39,7 +39,7 @@ _LAST_SECOND: Final = 253_402_300_799
 def read_cookies(header: str, *, max_pairs: int = 300) -> ImmutableMultiDict[str, str]:
     """Return what :func:`parse_cookie` does, by name."""
     # PERF: most fields hold nothing to decode, to unquote, to trim or to distrust, and so need none
-    # of the care of _read_pair: 0.9 µs for two cookies, not 2.2; one cookie takes 0.5.
+    # of the care of _read_pair: 1.1 µs for two cookies, not 2.2; one cookie takes 0.65.
     parts = [header]
     is_plain = '"' not in header and header.isascii() and header.isprintable() and max_pairs > 0
     if ";" in header or " " in header:

@@ -250,7 +250,7 @@ class Headers:  # noqa: PLW1641  # it changes, so it has no hash
         self._list.append(_field(key, _with_params(value, params) if params else value))
 
     def add_checked(self, field: Pair) -> None:
-        """Append a field that can be sent, as was found before. PERF: 0.05 µs, not 0.35."""
+        """Append a field that can be sent, as was found before. PERF: 0.05 µs, not 0.25."""
         self._list.append(field)
 
     def add_header(self, key: str, value: object, /, **params: object) -> None:
@@ -429,24 +429,6 @@ class RequestHeaders(Headers):
 
     def _first(self, key: str) -> str | None:
         return self.get(key)
-
-    @overload
-    def __getitem__(self, key: str) -> str: ...
-    @overload
-    def __getitem__(self, key: SupportsIndex) -> Pair: ...
-    @overload
-    def __getitem__(self, key: slice) -> Headers: ...
-    def __getitem__(self, key: Any) -> Any:
-        if not isinstance(key, str):
-            return super().__getitem__(key)
-        # PERF: 0.2 µs, as get() in the class above would do in 0.3.
-        places = self._places
-        place = places.get(key)
-        if place is None:
-            place = places.get(key.lower())
-            if place is None:
-                raise BadRequestKeyError(key)
-        return self._raw[place][1].decode("latin-1")
 
     @overload
     def get(self, key: str, default: None = None, type: None = None) -> str | None: ...
