@@ -9,7 +9,7 @@ from urllib.parse import urlencode as _urlencode
 
 from erlen.exceptions import WireError
 from erlen.wire.multidict import ImmutableMultiDict
-from erlen.wire.pairs import decoded_fields, lists_of, unquote_sound
+from erlen.wire.pairs import PERCENT, decoded_fields, lists_of, unquote_sound
 from erlen.wire.patterns import late
 
 _PATH_SAFE = "!$&'()*+,/:;=@"
@@ -160,7 +160,7 @@ def parse_query(query: bytes, *, max_fields: int = 1000) -> list[tuple[str, str]
     Source: WHATWG URL, section 5.1 (application/x-www-form-urlencoded parsing); linear time.
     """
     pairs: list[tuple[str, str]] = []
-    if b"%" in query or query.count(b"&") >= max_fields:
+    if PERCENT in query or query.count(b"&") >= max_fields:
         for field in query.replace(b"+", b" ").split(b"&"):
             if field:
                 raw_name, _, raw_value = field.partition(b"=")
@@ -182,7 +182,7 @@ def _decode_field(raw: bytes) -> str:
 
 def unquote_bytes(raw: bytes) -> bytes:
     """Return *raw* with its percent sequences decoded; a malformed one stays as it is."""
-    if b"%" not in raw:
+    if PERCENT not in raw:
         return raw
     return unquote_sound(_BAD_PERCENT.sub(b"%25", raw))
 
