@@ -1,6 +1,7 @@
 """The freeze: one pipeline for each endpoint, thought of once."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -242,6 +243,25 @@ async def test_view_arguments_of_one_request_are_not_those_of_the_next(app: Erle
     app.get("/a")(lambda count: f"{count}")
     for _ in range(2):
         assert (await sent_by(app, raw_path=b"/a")).body == b"0"
+
+
+@pytest.mark.parametrize("name", ["a|b", 'a"b', "a b", "{a}", "a", "a?b"])
+async def test_a_static_rule_comes_before_a_placeholder_whatever_its_text(
+    app: Erlen, name: str
+) -> None:
+    app.get(f"/a/{name}", endpoint="fixed")(lambda: "fixed")
+    app.get("/a/<name>", endpoint="dynamic")(lambda name: f"dynamic {name}")
+    for raw_path in (f"/a/{name}", "/a/" + quote(name)):
+        sent = await sent_by(app, path=f"/a/{name}", raw_path=raw_path.encode())
+        assert sent.body == b"fixed"
+
+
+async def test_a_percent_sign_that_encodes_nothing_is_refused_beside_placeholders(
+    app: Erlen,
+) -> None:
+    app.get("/100%/<name>")(lambda name: name)
+    assert (await sent_by(app, path="/100%/a", raw_path=b"/100%/a")).status == 400
+    assert (await sent_by(app, path="/100%/a", raw_path=b"/100%25/a")).body == b"a"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,20 @@ from erlen.routing.map import Map
 from erlen.routing.rule import Rule
 
 PARTS = ["a", "b", "<x>", "<int:x>", "<path:x>", "<float:x>", "a-<x>", "<string(length=2):x>"]
-SEGMENTS = ["a", "b", "7", "a-b", "ab", "1.5", "", "9" * 19, "~x"]
+SEGMENTS = [
+    "a",
+    "b",
+    "7",
+    "a-b",
+    "ab",
+    "1.5",
+    "",
+    "9" * 18,
+    str(2**63 - 1),
+    "9" * 19,
+    "0" * 20,
+    "~x",
+]
 
 
 def made(*texts: str, **options: Any) -> Map:
@@ -130,6 +143,18 @@ def test_the_more_specific_rule_is_found_whatever_the_order() -> None:
     for texts in (("/a/<x>", "/a/<int:x>"), ("/a/<int:x>", "/a/<x>")):
         assert find(made(*texts), "/a/7") == ("/a/<int:x>", {"x": 7})
         assert find(made(*texts), "/a/b") == ("/a/<x>", {"x": "b"})
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 18, str(2**63 - 1), "0" * 18 + "7", str(2**63)])
+def test_an_integer_of_nineteen_digits_is_not_taken_for_text(digits: str) -> None:
+    url_map = made("/a/<int:x>", "/a/<y>")
+    rule, arguments = url_map.match(f"/a/{digits}", "GET")
+    assert find(url_map, f"/a/{digits}") in (None, (rule.rule, arguments))
+
+
+@pytest.mark.parametrize("first", ["100%", "é", "a\tb"])
+def test_a_rule_whose_text_is_not_sent_as_it_is_is_left_to_the_tree(first: str) -> None:
+    assert find(made(f"/{first}/<x>"), f"/{first}/7") is None
 
 
 def test_too_great_an_integer_is_refused_as_the_tree_refuses_it() -> None:

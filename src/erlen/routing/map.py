@@ -17,9 +17,8 @@ from erlen.routing.outcome import (
 )
 from erlen.routing.pattern import Part, Placeholder, Reader, domain_reader
 from erlen.routing.rule import Rule
-from erlen.routing.shapes import Shapes
+from erlen.routing.shapes import Shapes, may_be_sent
 from erlen.routing.tree import Hit, Tree, Wanted
-from erlen.wire.urls import quote_path
 
 _BUILT_IN = frozenset(DEFAULT_CONVERTERS.values())
 _MAY_BE_SHARED = frozenset({"HEAD", "OPTIONS"})
@@ -244,11 +243,12 @@ class Map:
     def fixed_paths(self) -> Iterator[tuple[str, list[Rule]]]:
         """Yield the paths that are answered without converting or redirecting, with their rules.
 
-        Only plain ASCII paths of HTTP rules, as clients send them, in a map without domains.
+        Only those of HTTP rules, in a map without domains, that may be sent as they are: all that
+        a placeholder of :class:`Shapes` would take.
         """
         exact = self._only.exact[False] if self._only is not None else {}
         for path, ends in exact.items():
-            if quote_path(path) == path and not any(rule.defaults for _, rule in ends):
+            if may_be_sent(path) and not any(rule.defaults for _, rule in ends):
                 yield path, [rule for _, rule in ends]
 
     def allowed_methods(

@@ -12,15 +12,22 @@ from typing import Any
 from erlen.routing.converters import IntegerConverter, PathConverter
 from erlen.routing.pattern import Part
 from erlen.routing.rule import Rule
+from erlen.wire.multidict import LARGEST_INTEGER
 
 #: What a placeholder takes of a path that was sent as it is: printable ASCII without ``%``.
 _TEXT = "[ -$&-.0-~]+"
 _REST = "[ -$&-.0-~][ -$&-~]*"
-#: SPEC: an integer over LARGEST_INTEGER does not match. All of 18 digits are below it; longer ones
-#: are the tree's.
-_NUMBER = "[0-9]{1,18}"
+_NUMBER = "[0-9]{1,19}"
 #: More rules with the same first segment than these are the tree's.
 _MOST = 8
+
+
+def may_be_sent(text: str) -> bool:
+    """Whether the text of a rule is found in paths as they are sent, so that it may be found here.
+
+    SAFETY: a bare ``%`` is refused with 400 before paths are matched.
+    """
+    return text.isascii() and text.isprintable() and "%" not in text
 
 
 class Shape:
@@ -80,7 +87,9 @@ class Shapes:
             if found is not None and method in shape.methods:
                 arguments: dict[str, Any] = found.groupdict()
                 for name in shape.numbers:
-                    arguments[name] = int(arguments[name])
+                    arguments[name] = number = int(arguments[name])
+                    if number > LARGEST_INTEGER:  # SPEC: it does not match
+                        return None
                 return shape.rule, arguments
         return None
 
@@ -131,6 +140,8 @@ def _shape_of(rule: Rule) -> Shape | None:
     names = iter(rule.value_names)
     for part in rule.parts:
         if isinstance(part, str):
+            if not may_be_sent(part):
+                return None
             source += "/" + re.escape(part)
             continue
         expression = _expression_of(part)
