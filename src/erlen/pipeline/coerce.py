@@ -48,7 +48,7 @@ class Coercion:
         self.json = json
         self._of_text = maker(response_class)
         self._of_json = maker(response_class, json.mimetype)
-        self._is_plain = response_class is Response
+        self._is_plain = response_class is Response and Response.default_status == 200
         self._text_type = type_pair(content_type_of(response_class.default_mimetype))
         self._json_type = type_pair(content_type_of(json.mimetype))
 
@@ -63,6 +63,10 @@ class Coercion:
             if type(value) is dict or type(value) is list:
                 return self._json_type, self.json.encode(value)
         return None
+
+    def whole(self, pair: tuple[bytes, bytes], body: bytes) -> Response:
+        """Return the response that :meth:`known` has spared, because somebody sees it after all."""
+        return self.response_class(body, content_type=pair[1].decode("latin-1"))
 
     def respond(self, value: Any, source: Rule | str | None = None) -> Response:
         """Return the response that *value* stands for.

@@ -2,7 +2,8 @@
 
 scope → match → context → before hooks → view → coerce → after hooks → send → teardown
 
-``serve`` is the frame: one context, one response, one teardown. ``run`` is what happens inside.
+``serve`` is all of it for HTTP: one context, one response, one teardown. What happens inside is for
+a WebSocket ``run``.
 """
 
 import inspect
@@ -44,13 +45,14 @@ async def serve(  # noqa: C901, PLR0912, PLR0915  # PERF: each coroutine more ta
     try:
         if line.is_websocket:
             await end_websocket(context, await until_shutdown(context, run(line, context)))
-        elif heard:
-            response = await run(line, context)
         else:
-            # PERF: run() of a request to which no signal listens. A known body is sent without a
-            # response object, as nobody would see it. Both together are 0.45 us less.
+            # PERF: run() without its coroutine. A known body is sent without a response object when
+            # nobody would see it. Both together are 0.45 us less.
+            outcome: Response | None = None
             source: Rule | str | None = "A before hook"
             try:
+                if heard:
+                    await announce_start(line.life, context)
                 value = None
                 if line.has_before:
                     value = await call_before(line, context)
@@ -61,13 +63,17 @@ async def serve(  # noqa: C901, PLR0912, PLR0915  # PERF: each coroutine more ta
                     value = await (line.view(**view_args) if view_args else line.view())
                 is_seen = line.after or context.is_engaged or heard
                 if value is None or context.children is not None:
-                    response = await outcome_of(line, context, value, source)
+                    outcome = await outcome_of(line, context, value, source)
                 elif is_seen or (known := line.coerce.known(value)) is None:
-                    response = line.coerce.respond(value, source)
+                    outcome = line.coerce.respond(value, source)
             except Exception as error:  # noqa: BLE001  # as in run()
-                response = await answer(line, context, error)
+                outcome = await answer(line, context, error)
             if line.after or context.is_engaged or heard:
-                response = await finish(line, context, response)
+                if known is not None:  # what was written as JSON has opened the session, say
+                    outcome, known = line.coerce.whole(*known), None
+                response = await finish(line, context, outcome)
+            else:
+                response = outcome
         if known is not None:
             context.answering = True
             await send_known(context, *known)
@@ -127,24 +133,20 @@ async def answer_instead(line: Pipeline, context: Context, error: Exception) -> 
 
 
 async def run(line: Pipeline, context: Context) -> Response | None:
-    """Run hooks and view and return the response, if one is left to be sent.
+    """Run hooks and view of a WebSocket and return the response, if it is refused by one.
 
-    None is for a WebSocket that was not refused, and after a response that the view has streamed.
     Errors become responses by the handlers. What leaves here is the client's disconnect, and in
     tests and debug mode an error that nothing handled.
     """
     try:
         if heard:
             await announce_start(line.life, context)
-        value = await call_before(line, context)
-        source = context.rule if value is None else "A before hook"
-        if value is None and not context.started:
-            view_args = context.view_args
-            value = await (line.view(**view_args) if view_args else line.view())
-        if value is None or context.children is not None:
-            outcome = await outcome_of(line, context, value, source)
-        else:
-            outcome = line.coerce.respond(value, source)
+        source: Rule | str | None = "A before hook"
+        value = await call_before(line, context) if line.has_before else None
+        if value is None:
+            source = context.rule
+            value = await line.view(**(context.view_args or {}))
+        outcome = await outcome_of(line, context, value, source)
     except Exception as error:  # noqa: BLE001  # here and in serve() errors of views end
         outcome = await answer(line, context, error)
     if line.after or context.is_engaged or heard:
@@ -166,13 +168,16 @@ async def outcome_of(
 
 async def answer(line: Pipeline, context: Context, error: Exception) -> Response | None:
     """Return the answer to what hooks or view have raised, as long as one can be sent."""
-    if isinstance(error, ClientDisconnected | WebSocketDisconnect):
-        raise error
-    await context.end_children()
-    if context.started:
-        raise_departure(error)
-        raise error  # the connection must break: a short body must not look whole
-    return await recover(line, context, error)
+    try:
+        if isinstance(error, ClientDisconnected | WebSocketDisconnect):
+            raise error
+        await context.end_children()
+        if context.started:
+            raise_departure(error)
+            raise error  # the connection must break: a short body must not look whole
+        return await recover(line, context, error)
+    finally:
+        del error  # a traceback that names itself would hold the exchange until it is collected
 
 
 async def join_children(context: Context, value: Any) -> None:

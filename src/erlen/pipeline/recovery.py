@@ -51,6 +51,7 @@ async def recover(line: Pipeline, context: Context, raised: Exception) -> Respon
     finally:
         if line.is_websocket:
             await close_for(context, error)
+        del error, raised  # a traceback that names itself would hold the exchange until collected
 
 
 def _choose(line: Pipeline, error: Exception, raised: Exception) -> tuple[Async | None, Exception]:
