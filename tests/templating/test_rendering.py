@@ -1,5 +1,6 @@
 """From a template and the running context to text, whole and in chunks."""
 
+import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from erlen.context import current
 from erlen.exceptions import OutsideContextError
 from erlen.signals import before_render_template, template_rendered
 from erlen.templating import (
+    Renderer,
     get_template_attribute,
     render_template,
     render_template_string,
@@ -355,6 +357,22 @@ async def test_large_page_lets_others_run(app: Erlen, render_: Callable[..., Any
         await (render_(source) if render_ is render_template_string else render_(app, source))
         tasks.cancel_scope.cancel()
     assert turns > 10
+
+
+@pytest.mark.parametrize(("seconds", "turns"), [(0, 2), (1, 32)])
+async def test_page_whose_values_take_long_lets_others_run_more_often(
+    app: Erlen, monkeypatch: pytest.MonkeyPatch, seconds: int, turns: int
+) -> None:
+    clock = itertools.count(0, seconds)
+    pauses: list[None] = []
+
+    async def pause(_: Renderer) -> None:
+        pauses.append(None)
+
+    monkeypatch.setattr(rendering, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(Renderer, "pause", pause)
+    await render(app, "{% for n in range(3000) %}{{ n }}{% endfor %}")
+    assert len(pauses) == turns
 
 
 async def test_rendering_can_be_cancelled(app: Erlen) -> None:
