@@ -1,5 +1,7 @@
 """The code of templates: what it gives is what Jinja's own gives, and what it awaits is awaited."""
 
+import contextlib
+import inspect
 import types
 import weakref
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -7,12 +9,15 @@ from typing import Any
 
 import jinja2
 import pytest
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nativetypes import NativeEnvironment
 from markupsafe import Markup
 
 from erlen.app import Erlen
 from erlen.templating import Environment, code, create_environment
 from erlen.templating.code import Kinds
+from tests.templating.test_blocking import PROMPT
 
 # --- kinds of values ------------------------------------------------------------------------------
 
@@ -44,16 +49,16 @@ class Renounced(Later):
 )
 def test_kinds_tell_whether_values_are_never_awaitable(kind: type, plain: bool) -> None:
     kinds = Kinds()
-    assert kinds[kind] is plain
-    assert kinds == {kind: plain}
+    assert kinds.learn(kind) is plain
+    assert kinds == ({kind} if plain else set())
 
 
 def test_no_more_kinds_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code, "KINDS", 2)
     kinds = Kinds()
     for kind in (str, int, float):
-        assert kinds[kind]
-    assert kinds == {float: True}
+        assert kinds.learn(kind)
+    assert kinds == {float}
 
 
 # --- pages are those of Jinja ---------------------------------------------------------------------
@@ -164,8 +169,12 @@ async def test_tp10_pages_are_those_of_jinja(
 
 def test_values_are_awaited_only_after_they_were_looked_at(app: Erlen) -> None:
     written = app.jinja_env.compile("{{ a.b }}{{ a['b']|upper }}{{ c() is odd }}", raw=True)
-    assert written.count("await ") == written.count("] else await auto_await(given))") == 5
+    assert written.count("await ") == written.count(") else await auto_await(given))") == 5
     assert "(await" not in written
+
+
+def test_chain_of_attributes_is_as_long_as_in_jinja(app: Erlen) -> None:
+    app.jinja_env.compile("{{ a" + ".b" * 64 + " }}", "page")
 
 
 def test_overlay_that_does_not_await_looks_at_nothing(app: Erlen) -> None:
@@ -218,6 +227,24 @@ async def test_items_of_a_loop_live_no_longer_than_it(app: Erlen) -> None:
     assert await page.render_async(make=make, kept=kept) == "12True"
 
 
+@pytest.mark.parametrize("waits", [False, True])
+async def test_generator_that_a_loop_leaves_is_closed_at_once(app: Erlen, waits: bool) -> None:
+    closed: list[str] = []
+
+    def make() -> Iterator[int]:
+        with contextlib.closing(types.SimpleNamespace(close=lambda: closed.append("closed"))):
+            yield from (1, 2)
+
+    source = "{% for r in make() %}{{ r }}{% break %}{% endfor %}{{ closed }}"
+    app.jinja_options = {"loader": jinja2.DictLoader({"page": source}), "extensions": EXTENSIONS}
+    environment = app.jinja_env.blocking(PROMPT) if waits else app.jinja_env
+    page = environment.get_template("page")
+    given = {"make": make, "closed": closed}
+    assert (
+        page.render(given) if waits else await page.render_async(given)
+    ) == "1[&#39;closed&#39;]"
+
+
 # --- fragments ------------------------------------------------------------------------------------
 
 
@@ -252,6 +279,35 @@ async def test_what_needs_no_waiting_is_one_fragment(
     async for fragment in page.generate_async(slow=Slow(), x=1, long=Markup("<br>" * 200)):
         given.append(fragment)  # noqa: PERF401  # what is awaited is put in between
     assert given == fragments
+
+
+async def test_coroutine_is_closed_when_the_reader_leaves_before_it_is_awaited(app: Erlen) -> None:
+    made: list[Any] = []
+
+    def twice(value: int) -> Any:
+        made.append(double(value))
+        return made[0]
+
+    app.jinja_loader = jinja2.DictLoader({"page": "a{{ x }}b{{ x|twice }}"})
+    app.jinja_env.filters["twice"] = twice
+    page = app.jinja_env.get_template("page").generate_async(x=1)
+    assert await anext(page) == "a1b"
+    await page.aclose()
+    assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
+
+
+async def test_output_that_a_code_generator_leaves_out_is_not_gathered(app: Erlen) -> None:
+    class Quiet(CodeGenerator):
+        def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802  # Jinja's
+            if node.find(nodes.Getattr) is None:
+                super().visit_Output(node, frame)
+
+    class Quieter(Environment):
+        code_generator_class = Quiet
+
+    app.jinja_options = {"loader": jinja2.DictLoader({"page": "{{ a.b }}{{ a.c }}"})}
+    environment = create_environment(app, Quieter)
+    assert await environment.get_template("page").render_async(a=1) == ""
 
 
 async def test_environment_that_makes_no_text_gathers_nothing(app: Erlen) -> None:

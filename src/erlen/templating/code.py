@@ -25,19 +25,22 @@ MOST = 16
 _SIMPLE = (nodes.Output, nodes.If, nodes.Assign, nodes.ExprStmt, nodes.Continue, nodes.Break)
 
 
-class Kinds(dict[type, bool]):
-    """Type → whether no value of it is awaitable, found at its first value.
+class Kinds(set[type]):
+    """Types of which no value is awaitable, each added at its first value.
 
     PERF: 0.04 µs for a value; ``await auto_await(value)`` takes 0.13 for a ``str`` or ``dict``, and
     0.36 for what is not among its types, as ``Markup`` (CPython 3.11).
     """
 
-    def __missing__(self, kind: type) -> bool:
+    def learn(self, kind: type) -> bool:
+        """Return whether no value of *kind* is awaitable, and remember that."""
+        # A generator may be a coroutine of old, which its type does not tell.
+        if kind is GeneratorType or issubclass(kind, Awaitable):
+            return False
         if len(self) >= KINDS:
             self.clear()  # a program may make types without end
-        # A generator may be a coroutine of old, which its type does not tell.
-        plain = self[kind] = kind is not GeneratorType and not issubclass(kind, Awaitable)
-        return plain
+        self.add(kind)
+        return True
 
 
 def looking(kind: type[CodeGenerator]) -> type[CodeGenerator]:
@@ -46,7 +49,9 @@ def looking(kind: type[CodeGenerator]) -> type[CodeGenerator]:
 
 
 class _LookingCode(CodeGenerator):
-    """Writes ``(given if plain[type(given := …)] else …)`` around what may be awaitable.
+    """Writes ``(given if type(given := …) in plain or … else …)`` around a value.
+
+    No more brackets are nested in it than in Jinja's ``(await auto_await(…))``: Python allows 200.
 
     What follows ``else`` awaits in an asynchronous template. In one of ``blocking.py`` it is
     ``settle(given)``, and what a loop goes through is ``each(…)``. Any other is written as ever.
@@ -59,8 +64,13 @@ class _LookingCode(CodeGenerator):
         self._otherwise = "settle(given)" if self._waits else "await auto_await(given)"
         # Text without a name is compiled for one page: what takes long to compile is not for it.
         self._lasts = environment.is_async and self.name is not None
-        # An environment that makes no text joins fragments in a way of its own.
-        self._gathers = self._lasts and environment.concat is jinja2.Environment.concat
+        # An environment that makes no text joins fragments in a way of its own, and another
+        # generator may write nothing for an output.
+        self._gathers = (
+            self._lasts
+            and environment.concat is jinja2.Environment.concat
+            and super().visit_Output == CodeGenerator.visit_Output.__get__(self)
+        )
         #: What expressions are written for: no ``await`` of Jinja's stands in them.
         self._plain = copy.copy(environment)
         self._plain.is_async = False
@@ -71,8 +81,9 @@ class _LookingCode(CodeGenerator):
         self.writeline("escape = environment.erlen_escape")
         if self._looks:
             self.writeline("plain = environment.erlen_plain")
+            self.writeline("learn = plain.learn")
         if self._gathers:
-            self.writeline("parts = []")
+            self.writeline("parts, given, discard = [], None, environment.erlen_discard")
         if self._waits:
             self.writeline("settle, each = environment.erlen_settle, environment.erlen_each")
 
@@ -82,9 +93,9 @@ class _LookingCode(CodeGenerator):
             write(*args, **options)
             return
         environment, self.environment = self.environment, self._plain
-        self.write("(given if plain[type(given := ")
+        self.write("(given if type(given := ")
         write(*args, **options)
-        self.write(f")] else {self._otherwise})")
+        self.write(f") in plain or learn(type(given)) else {self._otherwise})")
         self.environment = environment
 
     def visit_Call(  # noqa: N802  # it is named after the node, as are the next
@@ -127,6 +138,8 @@ class _LookingCode(CodeGenerator):
 
         PERF: 0.03 µs for each of them; as fragments of an asynchronous generator 0.14.
         """
+        self.writeline("try:")
+        self.indent()
         frame.buffer, usual = "parts", self._otherwise
         self._otherwise = f"[(yield concat(parts)), parts.clear(), {usual}][2]"
         for child in children:
@@ -136,15 +149,21 @@ class _LookingCode(CodeGenerator):
         frame.buffer, self._otherwise = None, usual
         self.writeline("yield concat(parts)")
         self.writeline("parts.clear()")
+        self.outdent()
+        # Who reads may leave while what was gathered is given, before the value is awaited.
+        self.writeline("except GeneratorExit: discard([given]); raise")
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802  # as above
         if self._waits:
-            self._hold(node, frame, "each(", ")")
+            items = self._hold(node, frame, "each(", ")")
             super().visit_For(node, frame)
+            self.writeline(f"{items} = missing")  # so that they live no longer than the loop
         elif self._lasts and _is_simple(node):
             self._write_twice(node, frame)
         else:
             super().visit_For(node, frame)
+        if self._looks:
+            self.writeline("given = missing")  # it may be what the loop went through
 
     def _write_twice(self, node: nodes.For, frame: Frame) -> None:
         """Write a loop for what is iterated asynchronously, and one for what is not.
@@ -162,7 +181,7 @@ class _LookingCode(CodeGenerator):
         super().visit_For(node, frame)
         self.environment = environment
         self.outdent()
-        self.writeline(f"{items} = missing")  # so that they live no longer than the loop
+        self.writeline(f"{items} = missing")
 
     def _hold(self, node: nodes.For, frame: Frame, before: str = "", after: str = "") -> str:
         """Write what a loop goes through to a variable, which stands for it from now on."""

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from erlen.protocols import JSONProvider
 from erlen.proxies import g, request, websocket
+from erlen.signals import discard
 from erlen.templating.blocking import Waiting, make_blocking
 from erlen.templating.code import Kinds, looking
 from erlen.templating.escaping import escape_printed
@@ -54,6 +55,8 @@ class Environment(jinja2.Environment):
     _MADE = ("_blocking", "skeletons")
     #: What compiled templates ask whether a value may have to be awaited.
     erlen_plain = Kinds()
+    #: What closes a coroutine that they do not come to await.
+    erlen_discard = staticmethod(discard)
     #: What they print by.
     erlen_escape = staticmethod(escape_printed)
     #: Whether no base of a subclass finds attributes in a way of its own, as a sandbox does.
