@@ -1,6 +1,5 @@
 """The code of templates: what it gives is what Jinja's own gives, and what it awaits is awaited."""
 
-import contextlib
 import inspect
 import types
 import weakref
@@ -232,8 +231,10 @@ async def test_generator_that_a_loop_leaves_is_closed_at_once(app: Erlen, waits:
     closed: list[str] = []
 
     def make() -> Iterator[int]:
-        with contextlib.closing(types.SimpleNamespace(close=lambda: closed.append("closed"))):
+        try:
             yield from (1, 2)
+        finally:
+            closed.append("closed")
 
     source = "{% for r in make() %}{{ r }}{% break %}{% endfor %}{{ closed }}"
     app.jinja_options = {"loader": jinja2.DictLoader({"page": source}), "extensions": EXTENSIONS}

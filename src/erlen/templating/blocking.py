@@ -11,7 +11,6 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import jinja2
-from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 
 from erlen.templating.code import KINDS, looking
@@ -44,8 +43,6 @@ def make_blocking(environment: E, waiting: Waiting) -> E:
     made.extend(erlen_settle=settle, erlen_each=each)
     made.filters = cast(Any, _Words(cast(Any, environment.filters), settle))
     made.tests = cast(Any, _Words(cast(Any, environment.tests), settle))
-    if environment.bytecode_cache is not None:
-        made.bytecode_cache = _OwnBytecode(environment.bytecode_cache)
     return made
 
 
@@ -100,18 +97,3 @@ class _Words(UserDict[str, Function]):
             return self._settle(context.call(function, *args, **options))
 
         return wait
-
-
-class _OwnBytecode(jinja2.BytecodeCache):
-    """A cache of bytecode under names of its own, for the same template is another code here."""
-
-    def __init__(self, cache: jinja2.BytecodeCache) -> None:
-        self._cache = cache
-
-    def get_bucket(
-        self, environment: jinja2.Environment, name: str, filename: str | None, source: str
-    ) -> Bucket:
-        return self._cache.get_bucket(environment, f"erlen-blocking-2/{name}", filename, source)
-
-    def set_bucket(self, bucket: Bucket) -> None:
-        self._cache.set_bucket(bucket)

@@ -12,6 +12,7 @@ from erlen.protocols import JSONProvider
 from erlen.proxies import g, request, websocket
 from erlen.signals import discard
 from erlen.templating.blocking import Waiting, make_blocking
+from erlen.templating.bytecode import OwnBytecode
 from erlen.templating.code import Kinds, looking
 from erlen.templating.escaping import escape_printed
 from erlen.templating.loader import AppLoader, LoadingApp
@@ -168,6 +169,15 @@ class Environment(jinja2.Environment):
     @auto_reload.setter
     def auto_reload(self, value: bool | None) -> None:
         self._auto_reload = value
+
+    @property
+    def bytecode_cache(self) -> jinja2.BytecodeCache | None:
+        """What keeps compiled templates: what was given or assigned, with names of our own."""
+        return self._bytecode_cache
+
+    @bytecode_cache.setter
+    def bytecode_cache(self, value: jinja2.BytecodeCache | None) -> None:
+        self._bytecode_cache = None if value is None else OwnBytecode(value)
 
 
 def create_environment(app: App, kind: type[Environment] = Environment) -> Environment:
