@@ -141,7 +141,7 @@ class _LookingCode(CodeGenerator):
         self.writeline("try:")
         self.indent()
         frame.buffer, usual = "parts", self._otherwise
-        self._otherwise = f"[(yield concat(parts)), parts.clear(), {usual}][2]"
+        self._otherwise = f"(yield concat(parts)) or parts.clear() or {usual}"  # both give None
         for child in children:
             super().visit_Output(nodes.Output([child], lineno=child.lineno), frame)
             if not isinstance(child, nodes.TemplateData):
