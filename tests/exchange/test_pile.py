@@ -10,6 +10,7 @@ from erlen.exchange.pile import Pile
     [
         pytest.param([1024, 1024], [1024, 1024], id="as-they-come"),
         pytest.param([1] * 5000, [5000], id="tiny-ones-together"),
+        pytest.param([2000, 0], [2000], id="empty-ones-nowhere"),
         pytest.param([1, 2000, 1, 1], [1, 2000, 2], id="in-their-order"),
     ],
 )

@@ -21,6 +21,8 @@ class Pile:
 
     def add(self, data: bytes) -> None:
         """Append *data*."""
+        if not data:  # a body's last message, say; with it, one large chunk would be copied
+            return
         self.size += len(data)
         # SAFETY: chunks of two bytes would cost 25 times their size as objects of their own.
         if len(data) >= SMALL:
