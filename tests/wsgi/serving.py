@@ -14,8 +14,13 @@ class Log(list[str]):
 
     def wait(self, note: str) -> bool:
         """Whether *note* is there in time."""
-        deadline = threading.Event()
-        return any(note in self or deadline.wait(0.01) for _ in range(SECONDS * 100))
+        return comes(lambda: note in self)
+
+
+def comes(ask: Callable[[], bool]) -> bool:
+    """Whether *ask* is true in time, while other threads go on."""
+    deadline = threading.Event()
+    return any(ask() or deadline.wait(0.01) for _ in range(SECONDS * 100))
 
 
 class Got:

@@ -10,7 +10,7 @@ import pytest
 
 from erlen import Erlen, request
 from erlen.wsgi import WSGIAdapter
-from tests.wsgi.serving import Got, Log, environ
+from tests.wsgi.serving import Got, Log, comes, environ
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -190,7 +190,7 @@ def test_b305_an_error_that_nobody_waits_for_is_logged(
     got.body.close()
     assert log.wait("raised")
     got.body.close()
-    assert "LookupError: at the end" in caplog.text
+    assert comes(lambda: "LookupError: at the end" in caplog.text)
 
 
 def test_b300_sending_on_is_an_error_of_the_system(serve: Any, log: Log, caplog: Any) -> None:
