@@ -26,7 +26,6 @@ from erlen.pipeline.teardown import tear_down
 from erlen.protocols import Receive, Scope, Send
 from erlen.routing.rule import Rule
 
-
 #: PERF: 0.1 us less for each exchange than to look the methods up (CPython 3.11).
 _set, _reset = current_context.set, current_context.reset
 
