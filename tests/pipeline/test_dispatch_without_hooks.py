@@ -111,6 +111,32 @@ async def test_a_session_that_the_view_opens_is_saved() -> None:
     assert b"set-cookie" in dict(start["headers"])
 
 
+class Greeting:
+    """What is in the language of the session, whenever it becomes text."""
+
+    def __html__(self) -> str:
+        return str(session.get("greeting", "hello"))
+
+
+async def test_a_session_that_is_read_while_json_is_made_is_named_in_vary() -> None:
+    app = app_of({"text": Greeting()})
+    app.secret_key = "k" * 32
+    start, body = await sent_by(app)
+    assert dict(start["headers"])[b"vary"] == b"Cookie"
+    assert dict(start["headers"])[b"content-type"] == b"application/json"
+    assert body["body"] == b'{"text":"hello"}'
+
+
+async def test_a_function_of_this_request_that_comes_while_json_is_made_is_called() -> None:
+    class Late:
+        def __html__(self) -> str:
+            after_this_request(lambda response: Response(response.data, 201))
+            return "late"
+
+    start, body = await sent_by(app_of([Late()]))
+    assert (start["status"], body["body"]) == (201, b'["late"]')
+
+
 async def test_who_begins_to_listen_in_the_view_hears_of_its_end() -> None:
     app, heard = Erlen("shop"), []
 
