@@ -21,6 +21,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 from uuid import UUID
 
 import msgspec
@@ -218,6 +219,12 @@ def test_options_count_that_are_set_after_something_was_written(
     assert provider.encode(document) == b'{"b":[],"a":"\xc3\xa9"}'
     setattr(provider, option, value)
     assert (provider.encode(document), provider.dumps(document).encode()) == (written, written)
+
+
+def test_option_that_is_taken_back_counts_no_more(provider: DefaultJSONProvider) -> None:
+    with mock.patch.object(provider, "sort_keys", True):
+        assert provider.encode({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
+    assert provider.encode({"b": 1, "a": 2}) == b'{"b":1,"a":2}'
 
 
 def test_override_of_encode_stands(provider: DefaultJSONProvider) -> None:

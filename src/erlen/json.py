@@ -218,6 +218,11 @@ class DefaultJSONProvider:
         if name != "_chunks":
             self._chunks = None
 
+    def __delattr__(self, name: str) -> None:
+        """Go back to the option of the class; what was made for the old one is forgotten."""
+        object.__delattr__(self, name)
+        self._chunks = None
+
     def dumps(self, value: object, /, **options: Any) -> str:
         """Return *value* as JSON text.
 

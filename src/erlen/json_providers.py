@@ -68,6 +68,11 @@ class _QuickProvider(DefaultJSONProvider):
         if not name.startswith("_"):
             self._writer = None
 
+    def __delattr__(self, name: str) -> None:
+        """Go back to the option of the class, and forget the writer as well."""
+        super().__delattr__(name)
+        self._writer = None
+
     @abstractmethod
     def _make_writer(self) -> Callable[[Any], bytes | None]:
         """Return what writes a value as compact JSON in UTF-8, by the options of now.

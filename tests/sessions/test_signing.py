@@ -189,6 +189,18 @@ def test_differential_signatures_are_those_of_hmac(digest: Any, key: bytes, valu
     assert SessionSigner(key, **options).get_signature(value) == encoded(expected)
 
 
+@pytest.mark.parametrize(
+    "digest",
+    [lambda: hashlib.sha256(), "sha256"],  # noqa: PLW0108  # one that takes no argument is meant
+    ids=["takes nothing", "name"],
+)
+@pytest.mark.parametrize("size", [0, 1, 63, 64])
+def test_differential_a_digest_is_whatever_hmac_takes(digest: Any, size: int) -> None:
+    options: dict[str, Any] = {"key_derivation": "none", "digest_method": digest}
+    expected = hmac.new(b"k" * size, b"value", digest).digest()
+    assert SessionSigner(b"k" * size, **options).get_signature("value") == encoded(expected)
+
+
 def test_b247_the_longest_token_is_looked_at() -> None:
     text = "a" * 6105
     token = signed(encoded(text.encode()))

@@ -162,6 +162,35 @@ class TagShouting(JSONTag):
         return value.upper()
 
 
+class TagItems(JSONTag):
+    __slots__ = ()
+    key = " i"
+
+    def check(self, value: Any) -> bool:
+        return type(value) is dict
+
+    def to_json(self, value: Any) -> Any:
+        return [[key, self.serializer.tag(inner)] for key, inner in value.items()]
+
+    def to_python(self, value: Any) -> Any:
+        return dict(value)
+
+
+class Special(TaggedJSONSerializer):
+    default_tags = (TagShouting, TagItems, *TaggedJSONSerializer.default_tags)
+
+
+def test_js7_a_registered_type_may_be_a_case_of_a_dict() -> None:
+    serializer = TaggedJSONSerializer()
+    serializer.register(TagItems, index=0)
+    assert serializer.dumps([{"a": 1}, {}]) == '[{" i":[["a",1]]},{" i":[]}]'
+
+
+def test_js7_the_tags_of_a_subclass_have_plain_values_too() -> None:
+    assert Special().dumps([{"a": 1}, {}]) == '[{" i":[["a",1]]},{" i":[]}]'
+    assert Special().dumps("A") == '{" s":"a"}'
+
+
 def test_js7_a_registered_type_round_trips() -> None:
     serializer = TaggedJSONSerializer()
     serializer.register(TagDecimal)

@@ -4,9 +4,11 @@ A token is ``payload.timestamp.signature``, each in URL-safe base64 without padd
 is compressed has one more dot in front. It is what Flask makes, under another salt and digest.
 """
 
+import hashlib
 import zlib
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
@@ -41,6 +43,8 @@ class SessionSigner(TimestampSigner):
         """Arguments of itsdangerous' own, whose algorithm is HMAC."""
         super().__init__(*args, **options)
         digest: Any = self.digest_method
+        if isinstance(digest, str):  # as hmac takes it
+            digest = partial(hashlib.new, digest)
         # PERF: deriving takes 2 µs and would be for each signature.
         self._begun = [_begun(self.derive_key(key), digest) for key in reversed(self.secret_keys)]
 
@@ -94,9 +98,12 @@ def _begun(key: bytes, digest: Callable[..., Any]) -> tuple[Any, Any]:
 
     Source: RFC 2104 sections 2 and 4.
     """
-    size = digest().block_size
+    inner, outer = digest(), digest()
+    size = inner.block_size
     padded = (digest(key).digest() if len(key) > size else key).ljust(size, b"\0")
-    return digest(padded.translate(_INNER)), digest(padded.translate(_OUTER))
+    inner.update(padded.translate(_INNER))
+    outer.update(padded.translate(_OUTER))
+    return inner, outer
 
 
 def _signature(inner: Any, outer: Any, value: bytes) -> bytes:

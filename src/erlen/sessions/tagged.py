@@ -230,7 +230,7 @@ class TaggedJSONSerializer:
     Attributes:
         tags: Tag → its :class:`JSONTag`.
         order: Every :class:`JSONTag`; the first whose ``check`` agrees has the value.
-        untagged: Types of values that are no tag's.
+        untagged: Types of values that are no tag's; none once a tag is there that is not ours.
     """
 
     default_tags: ClassVar[Sequence[type[JSONTag]]] = (
@@ -243,7 +243,8 @@ class TaggedJSONSerializer:
         self.order: list[JSONTag] = []
         for tag_class in self.default_tags:
             self.register(tag_class)
-        self.untagged = _PLAIN
+        is_own = self.default_tags is not TaggedJSONSerializer.default_tags
+        self.untagged = frozenset() if is_own else _PLAIN
         self._encode = _make_encode()
         self._decoder = json.JSONDecoder(object_hook=self.untag, parse_constant=_refuse_constant)
 
@@ -273,7 +274,7 @@ class TaggedJSONSerializer:
     def tag(self, value: Any) -> Any:
         """Return what stands for *value* in JSON."""
         untagged = self.untagged
-        if type(value) in untagged or (type(value) is dict and self._is_json(value)):
+        if untagged and (type(value) in untagged or (type(value) is dict and self._is_json(value))):
             return value
         for tag in self.order:
             if tag.check(value):
