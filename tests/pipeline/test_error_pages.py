@@ -68,6 +68,12 @@ def test_a_page_of_the_errors_own_is_kept_for_json_clients(error: HTTPException)
     assert (response.data, response.status_code) == (b"own", 404)
 
 
+def test_a_response_that_one_error_makes_is_sent() -> None:
+    error = NotFound()
+    error.get_response = lambda: Response("own", 404)  # type: ignore[method-assign]  # of one alone
+    assert page(error).data == b"own"
+
+
 def test_a_redirect_has_no_problem_details() -> None:
     assert page(RequestRedirect("/a"), prefers_json=True).mimetype == "text/html"
 
