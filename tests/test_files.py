@@ -20,7 +20,7 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 from werkzeug.test import EnvironBuilder
 
-from erlen import Blueprint, Erlen, request
+from erlen import Blueprint, Erlen, Request, request
 from erlen.context import current
 from erlen.exceptions import OutsideContextError
 from erlen.exchange.files import FileSource, OpenedFile, content_of, open_file
@@ -146,6 +146,19 @@ async def test_sf8_a_large_file_has_ranges(
     response = await sent(app, "large.bin", {"Range": asked})
     assert (response.status_code, response.data) == (status, body)
     assert response.headers.get("content-range") == content_range
+
+
+class Whole(Request):
+    """A request that wants all of a file, whatever its client says."""
+
+    range = None
+
+
+async def test_a_request_class_decides_what_is_asked_for(app: Erlen, root: Path) -> None:
+    app.request_class = Whole
+    assert (await sent(app, "large.bin", {"Range": "bytes=0-3"})).status_code == 200
+    response = await app.test_client().get("/static/a.css", headers={"Range": "bytes=0-1"})
+    assert response.status_code == 200
 
 
 async def test_sf8_several_ranges_are_parts(app: Erlen) -> None:

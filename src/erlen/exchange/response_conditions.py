@@ -68,11 +68,17 @@ class ResponseConditions(ResponseBody):
 
         Source: RFC 9110 sections 13.2 and 14.2.
         """
-        self._obey(request.method, request.headers, accept_ranges)
+        self._obey(request.method, request.headers, accept_ranges, request)
         return self
 
-    def _obey(self, method: str, headers: RequestHeaders, accept_ranges: bool) -> None:
-        """Do what :meth:`make_conditional` does, without the object of the request."""
+    def _obey(
+        self,
+        method: str,
+        headers: RequestHeaders,
+        accept_ranges: bool,
+        request: Connection | None = None,
+    ) -> None:
+        """Do what :meth:`make_conditional` does, also without the object of the request."""
         if self._code != 200:
             return
         fields, names = self._fields, headers.names
@@ -95,7 +101,9 @@ class ResponseConditions(ResponseBody):
             self._set_body(b"")
             self.content_length = None
         elif accept_ranges and self._offer_ranges(fields, method) and method == "GET":
-            self._take_ranges(headers)  # SPEC: RFC 9110 section 14.2: Range is for GET alone
+            self._take_ranges(
+                headers, request
+            )  # SPEC: RFC 9110 section 14.2: Range is for GET alone
 
     def _offer_ranges(self, fields: Headers, method: str) -> bool:
         """Say that there are ranges, if there are any; return whether there are."""
@@ -112,11 +120,13 @@ class ResponseConditions(ResponseBody):
             return False
         return self._stream is None or isinstance(self._stream, SourceStream)
 
-    def _take_ranges(self, headers: RequestHeaders) -> None:
-        asked = parse_range_header(headers.get("range"))
+    def _take_ranges(self, headers: RequestHeaders, request: Connection | None) -> None:
+        asked = parse_range_header(headers.get("range")) if request is None else request.range
         if asked is None:
             return
-        condition = parse_if_range_header(headers.get("if-range"))
+        condition = (
+            parse_if_range_header(headers.get("if-range")) if request is None else request.if_range
+        )
         if not condition.allows_range(self.headers.get("ETag"), self.last_modified):
             return
         length = self.content_length

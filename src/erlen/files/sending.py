@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any, TypeAlias, Unpack
 
 from erlen.context import Context, current
+from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.files.below import Target, preferences
 from erlen.files.fields import Fields, MaxAge, SendOptions, describe, fields_of
@@ -148,8 +149,12 @@ def respond(found: Found, fields: Fields | ReadyHeaders, *, conditional: bool = 
 def make_conditional(response: Response, context: Context, *, accept_ranges: bool) -> None:
     """Have a response obey the conditions of the request of *context*."""
     scope = context.scope
-    is_plain = type(response).make_conditional is Response.make_conditional
-    if is_plain and scope is not None and context.opened_exchange is None:
+    if (
+        scope is not None
+        and context.opened_exchange is None
+        and context.line.request_class is Request  # another one may say something else
+        and type(response).make_conditional is Response.make_conditional
+    ):
         # PERF: the request's object, of which nothing else is wanted, would be 0.8 µs more.
         headers = RequestHeaders(scope["headers"])
         response._obey(scope.get("method", "GET"), headers, accept_ranges)
