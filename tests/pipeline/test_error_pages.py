@@ -2,7 +2,7 @@
 
 import pytest
 
-from erlen import Erlen
+from erlen import Erlen, Request, request
 from erlen.exceptions import (
     BadRequestKeyError,
     Forbidden,
@@ -15,6 +15,7 @@ from erlen.exchange.response import Response
 from erlen.json import DefaultJSONProvider
 from erlen.pipeline import error_pages
 from erlen.pipeline.coerce import Coercion
+from erlen.wire.accept import MIMEAccept
 
 coerce = Coercion(Response, DefaultJSONProvider()).respond
 
@@ -118,6 +119,30 @@ def test_a_class_of_responses_for_all_errors_makes_their_pages(
     response = page(NotFound())
     assert (type(response), response.mimetype) == (Own, "text/plain")
     assert response.headers["vary"] == "Accept"
+
+
+class OfPrograms(Request):
+    """A request that is answered as JSON."""
+
+    accept_mimetypes = MIMEAccept([("application/json", 1)])
+
+
+async def test_a_request_class_decides_what_is_accepted() -> None:
+    app = Erlen("shop")
+    app.request_class = OfPrograms
+    response = await app.test_client().get("/none", headers={"Accept": "text/html"})
+    assert response.content_type == "application/problem+json"
+
+
+async def test_a_hook_decides_what_is_accepted() -> None:
+    app = Erlen("shop")
+
+    @app.before_request
+    async def decide() -> None:
+        request.accept_mimetypes = MIMEAccept([("application/json", 1)])
+
+    response = await app.test_client().get("/none", headers={"Accept": "text/html"})
+    assert response.content_type == "application/problem+json"
 
 
 async def test_a_long_accept_header_is_obeyed_and_not_kept() -> None:

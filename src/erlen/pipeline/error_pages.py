@@ -5,6 +5,7 @@ from typing import Any
 
 from erlen.context import Context
 from erlen.exceptions import BadRequestKeyError, HTTPException
+from erlen.exchange.request import Request
 from erlen.exchange.response import Response
 from erlen.protocols import JSONProvider
 from erlen.wire.accept import MIMEAccept, parse_accept_header
@@ -73,11 +74,22 @@ def _prefers_json(context: Context) -> bool:
     place = places_of(raw).get("accept")
     if place is None or raw[place][1] in _ANYTHING or raw[place][1].startswith(b"text/html,"):
         return False
+    if context.line.request_class is not Request or "accept_mimetypes" in _known_of(context):
+        return _is_better(context.exchange.accept_mimetypes)
     accept = RequestHeaders(raw).joined("accept", ",")
     # SAFETY: headers of 64 KiB must not fill the memory.
     return (_is_for_json if len(accept) < 200 else _is_for_json.__wrapped__)(accept)
 
 
+def _known_of(context: Context) -> dict[str, Any]:
+    """Return what was read of the request, or assigned to it."""
+    return {} if context.opened_exchange is None else vars(context.opened_exchange)
+
+
 @lru_cache(maxsize=256)
 def _is_for_json(accept: str) -> bool:
-    return parse_accept_header(accept, MIMEAccept).best_match(_OFFERED, _PAGE) != _PAGE
+    return _is_better(parse_accept_header(accept, MIMEAccept))
+
+
+def _is_better(accept: MIMEAccept) -> bool:
+    return accept.best_match(_OFFERED, _PAGE) != _PAGE
