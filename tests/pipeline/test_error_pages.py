@@ -145,6 +145,18 @@ async def test_a_hook_decides_what_is_accepted() -> None:
     assert response.content_type == "application/problem+json"
 
 
+async def test_a_page_is_of_the_headers_that_the_request_has_shown() -> None:
+    app = Erlen("shop")
+
+    @app.before_request
+    async def change() -> None:
+        assert request.headers["Accept"] == "text/html"
+        request.scope["headers"] = [(b"accept", b"application/json")]
+
+    response = await app.test_client().get("/none", headers={"Accept": "text/html"})
+    assert response.mimetype == "text/html"
+
+
 async def test_a_long_accept_header_is_obeyed_and_not_kept() -> None:
     before = error_pages._is_for_json.cache_info().currsize
     accept = f"application/json,{'a' * 200}/b"
