@@ -145,6 +145,14 @@ async def test_a_hook_decides_what_is_accepted() -> None:
     assert response.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/html,*/*"])
+async def test_a_hook_that_reads_the_request_changes_nothing(accept: str) -> None:
+    app = Erlen("shop")
+    app.before_request(lambda: request.headers and None)
+    response = await app.test_client().get("/none", headers={"Accept": accept})
+    assert response.mimetype == "text/html"
+
+
 async def test_a_page_is_of_the_headers_that_the_request_has_shown() -> None:
     app = Erlen("shop")
 
