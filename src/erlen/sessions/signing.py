@@ -108,7 +108,9 @@ def _begun(key: bytes, digest: Callable[..., Any]) -> tuple[Any, Any]:
 
 def _signature(inner: Any, outer: Any, value: bytes) -> bytes:
     """Return the HMAC of *value*, by copies of hashes that :func:`_begun` has made."""
-    # PERF: 1.0 µs; a copy of a HMAC, which the standard library wraps in Python, takes 2.5 µs.
+    # PERF: 1.2 µs. A copied HMAC, which the standard library wraps in Python, takes 0.8 µs more,
+    # and hmac.digest(), which begins with the key each time, 2 µs: 3 and 7 % of what a request
+    # takes that reads its session.
     first, last = inner.copy(), outer.copy()
     first.update(value)
     last.update(first.digest())
