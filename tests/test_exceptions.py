@@ -113,6 +113,26 @@ def test_ex2_page_follows_what_is_set_on_the_class() -> None:
     assert "<h1>Gone</h1>\n<p>Gone.</p>" in Lost().get_body()
 
 
+class Translated:
+    """A text in the language of whoever asks; as those of Babel it has no hash."""
+
+    __hash__ = None  # type: ignore[assignment]  # that is meant
+
+    def __init__(self) -> None:
+        self.language = "Nothing"
+
+    def __str__(self) -> str:
+        return self.language
+
+
+def test_a_name_may_be_another_text_each_time() -> None:
+    spoken: Any = Translated()
+    lost = type("Lost", (NotFound,), {"name": spoken})()
+    assert "<h1>Nothing</h1>" in lost.get_body()
+    spoken.language = "Nichts"
+    assert "<h1>Nichts</h1>" in lost.get_body()
+
+
 def test_ex2_repr_and_text_name_code_and_phrase() -> None:
     assert repr(NotFound()) == "<NotFound '404: Not Found'>"
     assert str(InternalServerError(original_exception=ValueError())).startswith("500 Internal")

@@ -199,7 +199,10 @@ class HTTPException(Exception):
 
     def get_body(self) -> str:
         """Return the HTML page of this error."""
-        return f"{_heading(self.code, self.name)}{self.get_description()}"
+        # A name of one's own may be another text for each client, as a translation is.
+        is_kept = type(self).name is HTTPException.name
+        heading = (_heading if is_kept else _heading.__wrapped__)(self.code, self.name)
+        return f"{heading}{self.get_description()}"
 
     def get_headers(self) -> list[tuple[str, str]]:
         """Return the headers beyond Content-Type that this error must carry."""
