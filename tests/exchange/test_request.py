@@ -190,6 +190,19 @@ async def test_rq10_form_files_and_values_are_awaited() -> None:
     assert not await request.files
 
 
+class Understanding(Request):
+    """A request that is a form, whatever it says."""
+
+    mimetype = "application/x-www-form-urlencoded"
+    query_string = b"c=d"
+
+
+async def test_a_subclass_says_what_the_query_and_the_body_are() -> None:
+    request = Understanding(scope_of(method="POST"), feed(part(b"a=b")), settings())
+    assert (await request.form).to_dict() == {"a": "b"}
+    assert request.args.to_dict() == {"c": "d"}
+
+
 async def test_rq9_limits_of_forms_are_those_of_the_configuration_and_can_be_changed() -> None:
     config = {"MAX_FORM_MEMORY_SIZE": 1, "MAX_FORM_PARTS": 2, "MAX_FORM_FILES": 3}
     request = posted(b"a=1", FORM, **config)

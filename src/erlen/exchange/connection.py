@@ -217,8 +217,7 @@ class Connection(RequestFields):
         Raises:
             WireError: More pairs than MAX_QUERY_ARGS; the exchange answers 400.
         """
-        query = self.scope.get("query_string", b"")
-        return read_query(query, max_fields=self.settings.max_query_args)
+        return read_query(self.query_string, max_fields=self.settings.max_query_args)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url!r} [{self.method}]>"

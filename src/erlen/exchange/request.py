@@ -195,7 +195,7 @@ class Request(Ahead):
 
     @lazy
     def _forms(self) -> Forms:
-        return Forms(self.body, *self._content_type_parts, self.settings)
+        return Forms(self.body, self.mimetype, self.mimetype_params, self.settings)
 
     @property
     def max_form_memory_size(self) -> int | None:
