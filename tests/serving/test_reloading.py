@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import py_compile
 import signal
 import socket
 import sys
@@ -74,6 +75,21 @@ def test_p72_what_is_saved_is_served_and_the_token_said_once(
     assert said.count("token: ") == 1
     assert said.count(f"Serving erlen app 'shop' at http://127.0.0.1:{project.port} ") == 2
     assert " * Starting again: shop.py changed.\n" in said
+
+
+def test_p72_the_later_of_two_saves_in_one_second_is_served(project: Project) -> None:
+    file = project.folder / "shop.py"
+    second = int(time.time()) - 10
+
+    def use() -> None:
+        project.wait_for("one")
+        project.save(APP.replace("one", "two"))
+        os.utime(file, (second + 0.7, second + 0.7))
+        project.wait_for("two")
+
+    os.utime(file, (second + 0.2, second + 0.2))
+    py_compile.compile(str(file))
+    project.serve(use)
 
 
 def test_p72_a_syntax_error_at_the_start_is_a_page_and_mended_it_is_gone(

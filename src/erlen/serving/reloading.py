@@ -24,7 +24,7 @@ from erlen.serving.addresses import bind, new_listener
 from erlen.serving.reloaded import BLOCKED_AFTER, KILL_AFTER, Start, deaf
 from erlen.serving.reloaded import serve as serve_there
 from erlen.serving.terminal import remember_terminal, say
-from erlen.serving.watching import Watch
+from erlen.serving.watching import Watch, forget_bytecode
 
 _spawning = multiprocessing.get_context("spawn")
 #: Signals that end all; Windows lacks SIGHUP, the terminal that is gone.
@@ -159,6 +159,7 @@ class Supervisor:
             return
         if changed:
             say(f" * Starting again: {_names(changed)} changed.")
+            forget_bytecode(changed)
             self._replace()
         elif code is not None and not self._is_judged:
             self._judge(code)

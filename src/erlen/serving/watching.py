@@ -6,6 +6,8 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -191,3 +193,15 @@ def module_files() -> set[str]:
 def is_installed(file: str) -> bool:
     """Whether a file belongs to Python or to an installed package."""
     return file.startswith(_INSTALLED) or "-packages" + os.sep in file
+
+
+def forget_bytecode(files: Iterable[str]) -> None:
+    """Remove what Python keeps of sources that have changed.
+
+    It counts as current when the source has the same size and was changed in the same second, so
+    that of two saves in one second the later would not be served.
+    """
+    for file in files:
+        if file.endswith(".py"):
+            with suppress(OSError, NotImplementedError):  # there is none, or nowhere for it
+                os.unlink(cache_from_source(file))  # noqa: PTH108  # what it gives is a text
