@@ -117,9 +117,10 @@ class Spool:
                 self._file = TemporaryFile()  # noqa: SIM115  # its owner closes it
             # PERF: 1 MiB is written in 110 µs as one, its 64 KiB chunks in 250: pages stay whole.
             # With a large UPLOAD_SPOOL_SIZE so much may wait that it must not be there twice.
-            is_batch = self._waiting.size <= 2 * BATCH
-            for chunk in [self._waiting.take()] if is_batch else self._waiting.chunks:
-                self._file.write(chunk)
+            if self._waiting.size <= 2 * BATCH:
+                self._file.write(self._waiting.take())
+            else:
+                self._file.writelines(self._waiting.chunks)
             self._waiting = Pile()
             if last:
                 self._file.seek(0)  # flushes
