@@ -1,17 +1,27 @@
 """Which files have changed."""
 
 import os
+import py_compile
 import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from erlen.serving import watching
-from erlen.serving.watching import Polled, Watch, below, is_source, module_files, notified
+from erlen.serving.watching import (
+    Polled,
+    Watch,
+    below,
+    forget_bytecode,
+    is_source,
+    module_files,
+    notified,
+)
 
 #: Seconds after which what should have been noticed was not.
 LIMIT = 20.0
@@ -209,3 +219,13 @@ def test_dv3_modules_are_those_that_somebody_may_edit() -> None:
     files = module_files()
     assert watching.__file__ in files
     assert not {os.__file__, pytest.__file__} & files
+
+
+def test_bytecode_of_what_has_changed_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    changed, other = tmp_path / "changed.py", tmp_path / "other.py"
+    for source in (changed, other):
+        source.write_text("a = 1")
+        py_compile.compile(str(source))
+    forget_bytecode([str(changed), str(tmp_path / "never.py"), str(tmp_path / "a.env")])
+    assert not Path(cache_from_source(str(changed))).exists()
+    assert Path(cache_from_source(str(other))).exists()
