@@ -161,12 +161,12 @@ async def test_what_cannot_be_reached_is_cancelled_wherever_it_awaits(
 ) -> None:
     monkeypatch.setattr(interrupting, "ATTEMPTS", 2)
     log: Log = []
-    interruption = Interruption()
+    interruption, freed = Interruption(), anyio.Event()
 
     async def shielded() -> None:
         with interruption:
             with anyio.CancelScope(shield=True):
-                await anyio.sleep(0.05)
+                await freed.wait()
             try:
                 await checkpoint()
             finally:
@@ -178,6 +178,7 @@ async def test_what_cannot_be_reached_is_cancelled_wherever_it_awaits(
             tasks.start_soon(shielded)
             await anyio.wait_all_tasks_blocked()
             await interruption.cancel()
+            freed.set()
     assert log == []
 
 
