@@ -70,7 +70,7 @@ def test_b272_there_is_nothing_to_read(
         assert read() == got
         with pytest.raises(EOFError):
             input()
-        assert outside.run(lambda: sys.stdin.readline()) == "for the server\n"  # noqa: PLW0108
+        assert outside.run(lambda: [sys.stdin.readline()]) == ["for the server\n"]
         terminal.seek(0)
         assert outside.run(lambda: list(sys.stdin)) == ["for the server\n"]
     assert sys.stdin is terminal
