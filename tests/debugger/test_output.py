@@ -55,7 +55,7 @@ def test_b272_a_gibibyte_is_cut() -> None:
 @pytest.mark.parametrize(
     ("read", "got"),
     [
-        (lambda: sys.stdin.read(), ""),  # noqa: PLW0108  # read at the call  # of the stream that is there then
+        (lambda: sys.stdin.read(), ""),  # noqa: PLW0108  # of the stream that is there then
         (lambda: list(sys.stdin), []),
         (lambda: sys.stdin.isatty(), False),  # noqa: PLW0108  # as above
     ],

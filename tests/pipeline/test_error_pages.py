@@ -38,8 +38,11 @@ def test_a_client_that_prefers_json_gets_problem_details() -> None:
     response = page(NotFound("No such page."), prefers_json=True)
     assert response.content_type == "application/problem+json"
     assert response.json == {
-        "type": "about:blank", "title": "Not Found", "status": 404, "detail": "No such page.",
-    }  # fmt: skip
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "No such page.",
+    }
 
 
 def test_problem_details_need_no_description() -> None:
@@ -47,8 +50,10 @@ def test_problem_details_need_no_description() -> None:
         code = 499
 
     assert page(Bare(), prefers_json=True).json == {
-        "type": "about:blank", "title": "Unknown", "status": 499,
-    }  # fmt: skip
+        "type": "about:blank",
+        "title": "Unknown",
+        "status": 499,
+    }
 
 
 class OwnResponse(NotFound):

@@ -28,15 +28,27 @@ def scope_of(*keys: tuple[int | None, type[Exception]]) -> Any:
 LOOKUPS = {
     "code-beats-class": (Teapot(), [[(None, HTTPException)], [(418, Teapot)]], (1, 418, "Teapot")),
     "inner-beats-outer": (Teapot(), [[(418, Teapot)], [(418, Teapot)]], (0, 418, "Teapot")),
-    "mro-per-scope": (FileNotFoundError(), [[(None, Exception)], [(None, OSError)]], (0, None, "Exception")),
-    "nearest-class": (FileNotFoundError(), [[(None, Exception), (None, OSError)]], (0, None, "OSError")),
+    "mro-per-scope": (
+        FileNotFoundError(),
+        [[(None, Exception)], [(None, OSError)]],
+        (0, None, "Exception"),
+    ),
+    "nearest-class": (
+        FileNotFoundError(),
+        [[(None, Exception), (None, OSError)]],
+        (0, None, "OSError"),
+    ),
     "subclass-of-a-code": (Kettle(), [[(418, Teapot), (418, Kettle)]], (0, 418, "Kettle")),
     "base-of-a-code": (Kettle(), [[(418, Teapot)]], (0, 418, "Teapot")),
-    "class-of-another-code": (Gone(), [[(404, NotFound)], [(None, HTTPException)]], (1, None, "HTTPException")),
+    "class-of-another-code": (
+        Gone(),
+        [[(404, NotFound)], [(None, HTTPException)]],
+        (1, None, "HTTPException"),
+    ),
     "exception-takes-http": (NotFound(), [[(None, Exception)]], (0, None, "Exception")),
     "code-handler-takes-no-other": (ValueError(), [[(404, NotFound)]], None),
     "none": (ValueError(), [[(None, OSError)], []], None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

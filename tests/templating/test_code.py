@@ -257,9 +257,12 @@ async def test_generator_that_a_loop_leaves_is_closed_at_once(app: Erlen, waits:
         ("a{{ x }}b{{ slow.call() }}c{{ x }}", ["a1b", "awaited", "called", "c1"]),
         ("a{{ long }}b{{ x }}", ["a" + "<br>" * 200, "b1"]),
         ("a{{ x }}" * 10, ["a1" * 8, "a1" * 2]),
-        ("{% for n in [1, 2] %}[{{ n }}]{% endfor %}{% if x %}{{ x }}{{ x }}{% endif %}", ["[1]", "[2]", "11"]),
+        (
+            "{% for n in [1, 2] %}[{{ n }}]{% endfor %}{% if x %}{{ x }}{{ x }}{% endif %}",
+            ["[1]", "[2]", "11"],
+        ),
     ],
-)  # fmt: skip
+)
 async def test_what_needs_no_waiting_is_one_fragment(
     app: Erlen, source: str, fragments: list[str]
 ) -> None:

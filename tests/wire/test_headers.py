@@ -272,8 +272,9 @@ def test_request_headers_read_as_headers_do() -> None:
 
 def test_names_of_a_request_are_known_in_lower_case() -> None:
     assert set(RequestHeaders([(b"Host", b"a"), (b"x-a", b"1"), (b"x-a", b"2")]).names) == {
-        "host", "x-a",
-    }  # fmt: skip
+        "host",
+        "x-a",
+    }
 
 
 def test_a_field_that_a_request_lacks_is_a_bad_request() -> None:
